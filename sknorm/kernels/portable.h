@@ -1,0 +1,30 @@
+/* What differs between compilers, in one place. */
+#ifndef SKNORM_PORTABLE_H
+#define SKNORM_PORTABLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* SKNORM_CLONES compiles a function once for each instruction set and picks one at load time, so that one wheel uses
+   AVX2 or AVX-512 where present. It needs ifunc (glibc); elsewhere the plain C is compiled once. */
+#if defined(__has_attribute)
+#if __has_attribute(target_clones) && defined(__x86_64__) && defined(__GLIBC__)
+#define SKNORM_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
+#endif
+#endif
+#ifndef SKNORM_CLONES
+#define SKNORM_CLONES
+#endif
+
+#if defined(_MSC_VER)
+#define SKNORM_INLINE static __forceinline
+#define SKNORM_RESTRICT __restrict
+#else
+#define SKNORM_INLINE static inline __attribute__((always_inline))
+#define SKNORM_RESTRICT restrict
+#endif
+
+#define SKNORM_JOIN_(a, b) a##_##b
+#define SKNORM_JOIN(a, b) SKNORM_JOIN_(a, b)
+
+#endif

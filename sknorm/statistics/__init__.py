@@ -1,0 +1,1 @@
+"""Statistics that merge: what a scaler learns."""
