@@ -1,1 +1,7 @@
 """Statistics that merge: what a scaler learns."""
+
+from sknorm.statistics._base import Statistic
+from sknorm.statistics.extremes import Extremes, MomentsAndExtremes
+from sknorm.statistics.moments import Moments
+
+__all__ = ["Extremes", "Moments", "MomentsAndExtremes", "Statistic"]

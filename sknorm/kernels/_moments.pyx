@@ -1,0 +1,188 @@
+"""Count, mean, centred sum of squares, minimum and maximum of the columns of a table."""
+
+import numpy as np
+
+cimport numpy as cnp
+from libc.stddef cimport ptrdiff_t, size_t
+from libc.stdint cimport intptr_t
+
+cnp.import_array()
+
+cdef extern from "moments.h" nogil:
+    enum:
+        SKNORM_OK
+        SKNORM_INFINITE
+        SKNORM_NO_MEMORY
+        SKNORM_BAD_CODE
+        ROW_MIN
+        ROW_MAX
+        N_ROWS
+    int summarize_f64(
+        const double *x, ptrdiff_t row_stride, ptrdiff_t column_stride, size_t n, size_t d, double *table, int with_m2
+    )
+    int summarize_f32(
+        const float *x, ptrdiff_t row_stride, ptrdiff_t column_stride, size_t n, size_t d, double *table, int with_m2
+    )
+    int scatter_f64(
+        const double *x, ptrdiff_t row_stride, ptrdiff_t column_stride, size_t n, size_t d, const double *weights,
+        const intptr_t *codes, size_t n_groups, double *table, double *residual
+    )
+    int scatter_f32(
+        const float *x, ptrdiff_t row_stride, ptrdiff_t column_stride, size_t n, size_t d, const double *weights,
+        const intptr_t *codes, size_t n_groups, double *table, double *residual
+    )
+    void merge_moments(double *a, const double *b, size_t n_cells)
+    void merge_extremes(double *a, const double *b, size_t n_cells, int with_count)
+
+cdef double np_inf = np.inf
+
+
+class Infinite(Exception):
+    """X holds an infinity."""
+
+
+cpdef cnp.ndarray zeros(Py_ssize_t n_groups, Py_ssize_t d):
+    """Return the table of no rows, of shape (6, n_groups, d)."""
+    cdef cnp.npy_intp[3] shape = [N_ROWS, n_groups, d]
+    cdef cnp.ndarray table = cnp.PyArray_ZEROS(3, shape, cnp.NPY_DOUBLE, 0)
+    cdef double *data = <double *> cnp.PyArray_DATA(table)
+    cdef Py_ssize_t i, n_cells = n_groups * d
+    for i in range(n_cells):
+        data[ROW_MIN * n_cells + i] = np_inf
+        data[ROW_MAX * n_cells + i] = -np_inf
+    return table
+
+
+cdef int check(int status) except -1:
+    if status == SKNORM_INFINITE:
+        raise Infinite
+    if status == SKNORM_NO_MEMORY:
+        raise MemoryError
+    if status == SKNORM_BAD_CODE:
+        raise IndexError("a group's code lies outside range(n_groups)")
+    return 0
+
+
+cdef cnp.ndarray whole_strides(cnp.ndarray X):
+    """Return X, copied only if its strides are no whole numbers of elements."""
+    cdef cnp.npy_intp size = cnp.PyArray_ITEMSIZE(X)
+    if cnp.PyArray_STRIDE(X, 0) % size or cnp.PyArray_STRIDE(X, 1) % size or not cnp.PyArray_ISALIGNED(X):
+        return np.array(X)
+    return X
+
+
+def summarize(cnp.ndarray X not None, Py_ssize_t start, Py_ssize_t stop, bint with_m2):
+    """Return the table of the rows from start to stop.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d), float32 or float64, any strides
+    start, stop : int
+        The rows to read.
+    with_m2 : bool
+        Whether mean and m2 are wanted; without them a second read of each block is saved.
+
+    Returns
+    -------
+    table : ndarray of shape (6, 1, d), float64
+        mean, the mean's low part, m2, count, minimum, maximum.
+    """
+    if X.ndim != 2 or not 0 <= start <= stop <= X.shape[0]:
+        raise ValueError("X must have two dimensions and hold the rows asked for")
+    X = whole_strides(X)
+    cdef Py_ssize_t d = X.shape[1], size = cnp.PyArray_ITEMSIZE(X)
+    cdef cnp.ndarray table = zeros(1, d)
+    cdef double *cells = <double *> cnp.PyArray_DATA(table)
+    cdef ptrdiff_t row_stride = cnp.PyArray_STRIDE(X, 0) // size, column_stride = cnp.PyArray_STRIDE(X, 1) // size
+    cdef char *data = <char *> cnp.PyArray_DATA(X) + start * cnp.PyArray_STRIDE(X, 0)
+    cdef int kind = cnp.PyArray_TYPE(X), status
+    cdef size_t n = stop - start
+    if n == 0 or d == 0:
+        return table
+    if kind == cnp.NPY_DOUBLE:
+        with nogil:
+            status = summarize_f64(<double *> data, row_stride, column_stride, n, d, cells, with_m2)
+    elif kind == cnp.NPY_FLOAT:
+        with nogil:
+            status = summarize_f32(<float *> data, row_stride, column_stride, n, d, cells, with_m2)
+    else:
+        raise TypeError(f"X must be float32 or float64, not {X.dtype}")
+    check(status)
+    return table
+
+
+def scatter(cnp.ndarray X not None, cnp.ndarray weights, cnp.ndarray codes, Py_ssize_t n_groups):
+    """Return the table of weighted or grouped rows, of shape (6, n_groups, d).
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d), float32 or float64, any strides
+    weights : ndarray of shape (n,), float64, C-contiguous, or None
+    codes : ndarray of shape (n,), intp, C-contiguous, or None
+    n_groups : int
+    """
+    if X.ndim != 2 or n_groups < 0:
+        raise ValueError("X must have two dimensions and n_groups must not be negative")
+    cdef const double *w = NULL
+    cdef const intptr_t *g = NULL
+    if weights is not None:
+        if cnp.PyArray_TYPE(weights) != cnp.NPY_DOUBLE or not cnp.PyArray_IS_C_CONTIGUOUS(weights) \
+                or weights.size != X.shape[0]:
+            raise ValueError("weights must be n contiguous float64")
+        w = <const double *> cnp.PyArray_DATA(weights)
+    if codes is not None:
+        if cnp.PyArray_TYPE(codes) != cnp.NPY_INTP or not cnp.PyArray_IS_C_CONTIGUOUS(codes) \
+                or codes.size != X.shape[0]:
+            raise ValueError("codes must be n contiguous intp")
+        g = <const intptr_t *> cnp.PyArray_DATA(codes)
+    X = whole_strides(X)
+    cdef Py_ssize_t d = X.shape[1], size = cnp.PyArray_ITEMSIZE(X)
+    cdef cnp.ndarray table = zeros(n_groups, d)
+    cdef cnp.ndarray residual = np.zeros((n_groups, d))
+    cdef double *cells = <double *> cnp.PyArray_DATA(table)
+    cdef double *room = <double *> cnp.PyArray_DATA(residual)
+    cdef ptrdiff_t row_stride = cnp.PyArray_STRIDE(X, 0) // size, column_stride = cnp.PyArray_STRIDE(X, 1) // size
+    cdef char *data = <char *> cnp.PyArray_DATA(X)
+    cdef int kind = cnp.PyArray_TYPE(X), status
+    cdef size_t n = X.shape[0]
+    if n == 0 or d == 0:
+        return table
+    if kind == cnp.NPY_DOUBLE:
+        with nogil:
+            status = scatter_f64(<double *> data, row_stride, column_stride, n, d, w, g, n_groups, cells, room)
+    elif kind == cnp.NPY_FLOAT:
+        with nogil:
+            status = scatter_f32(<float *> data, row_stride, column_stride, n, d, w, g, n_groups, cells, room)
+    else:
+        raise TypeError(f"X must be float32 or float64, not {X.dtype}")
+    check(status)
+    return table
+
+
+def merge(cnp.ndarray a not None, cnp.ndarray b not None, int first_row):
+    """Return the table of the rows of both.
+
+    Parameters
+    ----------
+    a, b : ndarray of shape (n_rows, n_groups, d), float64, C-contiguous
+        The same rows of two tables.
+    first_row : int
+        Which of the six rows comes first: 0 (mean, low, m2, count and, if there are six, minimum and maximum) or 3
+        (count, minimum, maximum).
+    """
+    cdef Py_ssize_t n_rows = a.shape[0]
+    if a.ndim != 3 or b.ndim != 3 or b.shape[0] != n_rows or a.shape[1] != b.shape[1] or a.shape[2] != b.shape[2] \
+            or not (first_row == 0 and n_rows in (4, 6) or first_row == 3 and n_rows == 3) \
+            or cnp.PyArray_TYPE(a) != cnp.NPY_DOUBLE or cnp.PyArray_TYPE(b) != cnp.NPY_DOUBLE \
+            or not cnp.PyArray_IS_C_CONTIGUOUS(b):
+        raise ValueError("tables must be contiguous and of one shape")
+    cdef cnp.ndarray merged = cnp.PyArray_NewCopy(a, cnp.NPY_CORDER)
+    cdef size_t n_cells = a.shape[1] * a.shape[2]
+    cdef double *into = <double *> cnp.PyArray_DATA(merged)
+    cdef const double *other = <const double *> cnp.PyArray_DATA(b)
+    with nogil:
+        if first_row == 0:
+            merge_moments(into, other, n_cells)
+        if n_rows != 4:
+            merge_extremes(into + (n_rows - 3) * n_cells, other + (n_rows - 3) * n_cells, n_cells, first_row != 0)
+    return merged

@@ -1,0 +1,118 @@
+/* Count, mean, centred sum of squares, minimum and maximum of every column, one read of memory.
+
+   A block that fits the cache is read once from memory (sum, minimum, maximum) and once more from the cache (deviations
+   from the block's own mean), then merged into the accumulators by the formula of Chan, Golub and LeVeque (1983). The
+   mean is an unevaluated sum of two doubles; its low part is the mean of the residuals, which the second pass yields
+   for free, so that streams far from zero keep their digits. */
+#ifndef SKNORM_MOMENTS_H
+#define SKNORM_MOMENTS_H
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "portable.h"
+
+/* Narrow rows are folded into SKNORM_LANES values or fewer, which a block accumulates side by side. A block stays in the
+   second-level cache, but has SKNORM_ROWS rows at least. */
+enum { SKNORM_LANES = 256, SKNORM_BLOCK = 32768, SKNORM_ROWS = 32 };
+
+enum { SKNORM_OK = 0, SKNORM_INFINITE = 1, SKNORM_NO_MEMORY = 2, SKNORM_BAD_CODE = 3 };
+
+/* The rows of a table of statistics, each of n_cells doubles. */
+enum { ROW_MEAN, ROW_LOW, ROW_M2, ROW_COUNT, ROW_MIN, ROW_MAX, N_ROWS };
+
+/* Read one byte of every cache line, in order. The loops below walk several rows at once, an order in which the
+   processor's prefetcher cannot follow: 80 MB took 9.2 ms so, and 4.1 ms with the rows touched first (3.0 for a
+   plain read). */
+SKNORM_INLINE void touch(const void *data, size_t n_bytes) {
+    const volatile char *byte = data;
+    for (size_t i = 0; i < n_bytes; i += 64) (void)byte[i];
+}
+
+/* a + b = *sum + *error exactly (Knuth). */
+SKNORM_INLINE void two_sum(double a, double b, double *sum, double *error) {
+    double s = a + b, v = s - a;
+    *sum = s;
+    *error = (a - (s - v)) + (b - v);
+}
+
+/* Merge (n_b, mean_b + low_b, m2_b) into the cell of a table whose rows are n_cells apart. */
+SKNORM_INLINE void merge_cell(double *cell, size_t n_cells, double n_b, double mean_b, double low_b, double m2_b) {
+    double *mean = cell + ROW_MEAN * n_cells, *low = cell + ROW_LOW * n_cells;
+    double *m2 = cell + ROW_M2 * n_cells, *n = cell + ROW_COUNT * n_cells;
+    if (n_b == 0) return;
+    if (*n == 0) {
+        *n = n_b, *mean = mean_b, *low = low_b, *m2 = m2_b;
+        return;
+    }
+    double total = *n + n_b, share = n_b / total, delta, error, step;
+    two_sum(mean_b, -*mean, &delta, &error);
+    delta += error + (low_b - *low);
+    two_sum(*mean, delta * share, &step, &error);
+    two_sum(step, error + *low, mean, low);
+    *m2 += m2_b + delta * delta * (*n * share);
+    *n = total;
+}
+
+/* Turn a mean, the sum of residuals from it and their squares into mean + low and m2. min = max means a constant. */
+SKNORM_INLINE void finish_cell(double count, double min, double max, double *mean, double *low, double *m2,
+                               double residual) {
+    if (count == 0) return;
+    if (min == max) {
+        *mean = min, *low = 0, *m2 = 0;
+        return;
+    }
+    double shift = residual / count, m2_about_mean = *m2 - residual * shift;
+    *m2 = m2_about_mean < 0 ? 0 : m2_about_mean; /* an infinity or NaN stays, and is reported */
+    two_sum(*mean, shift, mean, low);
+}
+
+/* How many rows of d columns are folded into one: whole vectors of 8, 64 lanes or more. */
+static size_t fold_of(size_t d) {
+    for (size_t k = 1; k * d <= SKNORM_LANES; k++)
+        if (k * d >= 64 && k * d % 8 == 0) return k;
+    return d < 64 ? 128 / d : 1;
+}
+
+#define LESSER(a, b) ((a) < (b) ? (a) : (b))
+#define GREATER(a, b) ((a) > (b) ? (a) : (b))
+#define ONE_IF(condition) ((condition) ? 1.0 : 0.0)
+#define OR_ZERO(value) ((value) == (value) ? (value) : 0.0)
+#define EXTREMES_OF_ONE min[j] = LESSER(a, min[j]), max[j] = GREATER(a, max[j]);
+#define EXTREMES_OF_FOUR \
+    double low = min[j], high = max[j]; \
+    low = LESSER(a, low), high = GREATER(a, high); \
+    low = LESSER(b, low), high = GREATER(b, high); \
+    low = LESSER(c, low), high = GREATER(c, high); \
+    min[j] = LESSER(d, low), max[j] = GREATER(d, high);
+
+/* Merge the rows mean, low, m2 and count of table b into table a. */
+static void merge_moments(double *a, const double *b, size_t n_cells) {
+    for (size_t i = 0; i < n_cells; i++)
+        merge_cell(a + i, n_cells, b[ROW_COUNT * n_cells + i], b[ROW_MEAN * n_cells + i], b[ROW_LOW * n_cells + i],
+                   b[ROW_M2 * n_cells + i]);
+}
+
+/* Merge the rows count, minimum and maximum. */
+static void merge_extremes(double *a, const double *b, size_t n_cells, int with_count) {
+    for (size_t i = 0, low = n_cells, high = 2 * n_cells; i < n_cells; i++, low++, high++) {
+        if (with_count) a[i] += b[i];
+        a[low] = LESSER(b[low], a[low]);
+        a[high] = GREATER(b[high], a[high]);
+    }
+}
+
+#define T double
+#define NAME(base) SKNORM_JOIN(base, f64)
+#include "moments_loops.h"
+#undef T
+#undef NAME
+#define T float
+#define NAME(base) SKNORM_JOIN(base, f32)
+#include "moments_loops.h"
+#undef T
+#undef NAME
+
+#endif

@@ -1,0 +1,120 @@
+"""Statistics that are a table of fields, each of shape (n_groups, n_features)."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from sknorm.kernels import _moments
+from sknorm.kernels.threads import map_chunks
+from sknorm.statistics._base import Statistic, infinity_error
+
+# Values a chunk holds: the unit of work of a thread, and so part of what decides the bits of a result.
+CHUNK = 1 << 19
+
+
+class Table(Statistic):
+    """A statistic kept as one array, so that making and merging it is one allocation and one compiled call.
+
+    The kernel's rows are ``mean, mean_low, m2, count, min, max``; a subclass keeps those named in ``ROWS``.
+    """
+
+    __slots__ = ("table",)
+    ROWS: ClassVar[slice]
+
+    table: NDArray[np.float64]
+
+    def __init__(self, table: NDArray[np.float64]) -> None:
+        table.setflags(write=False)
+        object.__setattr__(self, "table", table)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{type(self).__name__} is frozen")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.table,)
+
+    @classmethod
+    def zero(cls, n_groups: int, n_features: int) -> Self:
+        return cls(_moments.zeros(n_groups, n_features)[cls.ROWS])
+
+    @classmethod
+    def of(
+        cls,
+        X: Any,
+        sample_weight: NDArray[np.float64] | None = None,
+        codes: NDArray[np.intp] | None = None,
+        n_groups: int = 1,
+    ) -> Self:
+        try:
+            return cls(_table_of(X, sample_weight, codes, n_groups, with_m2=cls.ROWS.start == 0)[cls.ROWS])
+        except _moments.Infinite:
+            raise infinity_error(X.dtype) from None
+
+    @property
+    def count(self) -> NDArray[np.float64]:
+        """The number of values, or the sum of their weights."""
+        return self.table[3 - self.ROWS.start]
+
+    def merge(self, other: Self) -> Self:
+        return type(self)(_moments.merge(self.table, other.table, self.ROWS.start))
+
+
+def _table_of(
+    X: Any,
+    sample_weight: NDArray[np.float64] | None,
+    codes: NDArray[np.intp] | None,
+    n_groups: int,
+    with_m2: bool,
+) -> NDArray[np.float64]:
+    """Return the kernel's table of a batch, dense or sparse."""
+    if sp.issparse(X):
+        return _table_of_sparse(X, sample_weight, codes, n_groups)
+    if sample_weight is not None or codes is not None:
+        return _moments.scatter(X, sample_weight, codes, n_groups)
+    n_samples, n_features = X.shape
+    if X.size <= CHUNK:
+        return _moments.summarize(X, 0, n_samples, with_m2)
+    step = max(1, CHUNK // n_features)
+
+    def chunk(start: int) -> NDArray[np.float64]:
+        return _moments.summarize(X, start, min(start + step, n_samples), with_m2)
+
+    first, *rest = map_chunks(chunk, range(0, n_samples, step), X.nbytes)
+    for table in rest:
+        first = _moments.merge(first, table, 0)
+    return first
+
+
+def _table_of_sparse(
+    X: Any, sample_weight: NDArray[np.float64] | None, codes: NDArray[np.intp] | None, n_groups: int
+) -> NDArray[np.float64]:
+    """Return the table of a CSR or CSC batch: its explicit values grouped by their cells, then the implicit zeros."""
+    n_samples, n_features = X.shape
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    major = np.repeat(np.arange(X.indptr.size - 1, dtype=np.intp), np.diff(X.indptr))
+    minor = X.indices.astype(np.intp, copy=False)
+    rows, columns = (major, minor) if X.format == "csr" else (minor, major)
+    cells = columns if codes is None else codes[rows] * n_features + columns
+    weights = None if sample_weight is None else sample_weight[rows]
+    n_cells = n_groups * n_features
+    explicit = _moments.scatter(X.data[:, np.newaxis], weights, np.ascontiguousarray(cells), n_cells)
+    explicit = explicit.reshape(6, n_groups, n_features)
+    # What is not stored is zero: the group's whole weight less the weight of what is stored, NaN included.
+    total = np.bincount(
+        np.zeros(n_samples, dtype=np.intp) if codes is None else codes, weights=sample_weight, minlength=n_groups
+    ).astype(np.float64)
+    stored = np.bincount(cells, weights=weights, minlength=n_cells).reshape(n_groups, n_features)
+    zeros = _moments.zeros(n_groups, n_features)
+    # Weights that add up differently in two orders must not leave a trace of a zero where there is none.
+    n_stored = np.bincount(cells, minlength=n_cells).reshape(n_groups, n_features)
+    n_rows = np.bincount(np.zeros(n_samples, dtype=np.intp) if codes is None else codes, minlength=n_groups)
+    implicit = np.where(n_stored < n_rows[:, np.newaxis], np.maximum(total[:, np.newaxis] - stored, 0.0), 0.0)
+    zeros[3] = implicit
+    zeros[4:, implicit > 0] = 0.0
+    return _moments.merge(explicit, zeros, 0)
