@@ -246,7 +246,7 @@ def show(values: list[float], spec: str, later: int = 7) -> str:
 def choose_columns(X: pd.DataFrame) -> dict[str, str]:
     """Choose up to four columns that tell normalizations apart, each with what it stands for."""
     numeric, _ = split_columns(X)
-    numeric = [name for name in numeric if X[name].nunique() > 50] or numeric
+    numeric = [name for name in numeric if X[name].nunique() > 30] or numeric
     quantile = X[numeric].quantile([0, 0.05, 0.5, 0.95, 1]).T
     median, bulk = quantile[0.5], (quantile[0.95] - quantile[0.05]).clip(lower=np.finfo(float).tiny)
     spread = (quantile[1] - quantile[0]) / bulk

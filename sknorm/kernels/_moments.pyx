@@ -186,3 +186,21 @@ def merge(cnp.ndarray a not None, cnp.ndarray b not None, int first_row):
         if n_rows != 4:
             merge_extremes(into + (n_rows - 3) * n_cells, other + (n_rows - 3) * n_cells, n_cells, first_row != 0)
     return merged
+
+
+def overflows(cnp.ndarray table not None, int first_row):
+    """Say whether a mean, an m2 or a range of values that are all finite is not."""
+    cdef Py_ssize_t n_rows = table.shape[0], n_cells = table.shape[1] * table.shape[2], i
+    cdef const double *data = <const double *> cnp.PyArray_DATA(table)
+    cdef double sum = 0.0
+    if not cnp.PyArray_IS_C_CONTIGUOUS(table):
+        raise ValueError("table must be contiguous")
+    if first_row == 0:
+        for i in range(3 * n_cells):  # 0 times what is not finite is NaN
+            sum += data[i] * 0.0
+    if n_rows != 4:
+        data += (n_rows - 3) * n_cells
+        for i in range(n_cells):
+            if data[i] > 0:
+                sum += (data[2 * n_cells + i] - data[n_cells + i]) * 0.0
+    return sum != sum

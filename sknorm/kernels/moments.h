@@ -12,11 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "portable.h"
+#include "fold.h"
 
-/* Narrow rows are folded into SKNORM_LANES values or fewer, which a block accumulates side by side. A block stays in the
-   second-level cache, but has SKNORM_ROWS rows at least. */
-enum { SKNORM_LANES = 256, SKNORM_BLOCK = 32768, SKNORM_ROWS = 32 };
+/* A block stays in the second-level cache, but has SKNORM_ROWS rows at least. */
+enum { SKNORM_BLOCK = 32768, SKNORM_ROWS = 32 };
 
 enum { SKNORM_OK = 0, SKNORM_INFINITE = 1, SKNORM_NO_MEMORY = 2, SKNORM_BAD_CODE = 3 };
 
@@ -67,13 +66,6 @@ SKNORM_INLINE void finish_cell(double count, double min, double max, double *mea
     double shift = residual / count, m2_about_mean = *m2 - residual * shift;
     *m2 = m2_about_mean < 0 ? 0 : m2_about_mean; /* an infinity or NaN stays, and is reported */
     two_sum(*mean, shift, mean, low);
-}
-
-/* How many rows of d columns are folded into one: whole vectors of 8, 64 lanes or more. */
-static size_t fold_of(size_t d) {
-    for (size_t k = 1; k * d <= SKNORM_LANES; k++)
-        if (k * d >= 64 && k * d % 8 == 0) return k;
-    return d < 64 ? 128 / d : 1;
 }
 
 #define LESSER(a, b) ((a) < (b) ? (a) : (b))

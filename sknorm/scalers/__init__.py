@@ -1,0 +1,1 @@
+"""The scalers: each a rule from a statistic to a map."""

@@ -8,6 +8,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from sknorm._errors import infinity_error
+
+__all__ = ["Statistic", "infinity_error"]
+
 
 class Statistic(ABC):
     """A summary of the rows seen so far, from which a map is derived.
@@ -56,7 +60,3 @@ class Statistic(ABC):
     def merge(self, other: Self) -> Self:
         """Return the statistic of the rows of both; neither changes."""
 
-
-def infinity_error(dtype: np.dtype[Any]) -> ValueError:
-    """Return scikit-learn's own error for an infinite value in X."""
-    return ValueError(f"Input X contains infinity or a value too large for {dtype!r}.")

@@ -34,6 +34,15 @@ class Extremes(Table):
         """The largest value."""
         return self.table[5 - self.ROWS.start]
 
+    def range(self) -> NDArray[np.float64]:
+        """Return max − min, NaN where there is no value; it can overflow to infinity."""
+        with np.errstate(over="ignore"):
+            return np.where(self.count > 0, self.max - self.min, np.nan)
+
+    def max_abs(self) -> NDArray[np.float64]:
+        """Return the largest absolute value, NaN where there is none."""
+        return np.where(self.count > 0, np.maximum(-self.min, self.max), np.nan)
+
 
 class MomentsAndExtremes(Moments, Extremes):
     """Both of one read: what mean normalization needs."""

@@ -1,0 +1,412 @@
+"""Scaler: validates, then calls a subclass's two hooks, its statistic and its rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from numbers import Real
+from typing import Any, ClassVar, Literal, Self, TypeVar
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from sklearn import get_config
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from sknorm._validation import check_scaled, check_table, check_weights, is_plain
+from sknorm.maps import Chain, Clip, Map, Squash
+from sknorm.statistics import Statistic
+
+EPS = float(np.finfo(np.float64).eps)
+NAMES = ("n_features_in_", "feature_names_in_")
+
+Result = TypeVar("Result")
+
+
+class Learned:
+    """All that was learned, swapped in whole: a reader sees the state before or after, never between.
+
+    The map follows from the statistic, so it is made when it is first wanted: a stream that only learns never pays.
+    """
+
+    __slots__ = ("map", "n_rows", "statistic")
+
+    def __init__(self, statistic: Any, n_rows: float) -> None:
+        self.statistic = statistic
+        self.n_rows = n_rows
+        self.map: Map | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Learned, (self.statistic, self.n_rows)
+
+
+class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """A rule from a statistic that merges to a map.
+
+    A subclass names its ``_statistic`` and writes ``_derive``; all else is here. See `Statistic` and `Map`.
+    """
+
+    _statistic: ClassVar[type[Statistic]]
+    # The sparse formats taken, and what scikit-learn says where a centring scaler meets one.
+    _accept_sparse: ClassVar[tuple[str, ...] | bool] = False
+    _clip_interval: ClassVar[tuple[float, float] | None] = None
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "copy": ["boolean"],
+        "clip": ["boolean", Interval(Real, 0, None, closed="neither"), tuple, None],
+        "clip_mode": [StrOptions({"hard", "soft"})],
+    }
+
+    copy: bool
+    clip: bool | float | tuple[float, float] | None
+    clip_mode: Literal["hard", "soft"]
+    n_features_in_: int
+
+    # What a subclass defines.
+
+    def _derive(self, statistic: Any) -> Map:
+        """Return the map that the statistic and the parameters make."""
+        raise NotImplementedError
+
+    def _check_overflow(self, statistic: Any) -> None:
+        """Raise where what was learned from finite values is not finite; see `_refuse_overflow`."""
+
+    def _summarize(self, X: Any, sample_weight: NDArray[np.float64] | None, first: bool) -> Statistic:
+        """Return the statistic of a batch; ``first`` says that nothing was learned before."""
+        return self._statistic.of(X, sample_weight)
+
+    def _check_parameters(self) -> None:
+        """Raise where parameters contradict each other; their types were checked before."""
+
+    def _check_sparse(self, verb: str) -> None:
+        """Raise where the parameters rule a sparse matrix out; ``verb`` is "center" or "uncenter"."""
+
+    # Learning.
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Learn from X alone; what was learned before is forgotten.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The data. Missing values (NaN) are ignored.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights, finite and not negative: 2 counts a row twice, 0 leaves it out.
+
+        Returns
+        -------
+        self : object
+            The fitted scaler.
+
+        Raises
+        ------
+        ValueError
+            If X holds an infinity, or values so large that what is learned overflows. The scaler stays as it was.
+        """
+        return self._learn(X, y, sample_weight, first=True)
+
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Learn from X in addition to what was learned before, by ``fit`` or by ``partial_fit``.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The next rows. Missing values (NaN) are ignored.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights, finite and not negative: 2 counts a row twice, 0 leaves it out.
+
+        Returns
+        -------
+        self : object
+            The scaler.
+
+        Raises
+        ------
+        ValueError
+            If X holds an infinity, or values so large that what is learned overflows. The scaler stays as it was.
+        """
+        return self._learn(X, y, sample_weight, first="_learned" not in self.__dict__)
+
+    def _learn(self, X: Any, y: Any, sample_weight: Any, first: bool) -> Self:
+        state = self.__dict__
+        names = {name: state[name] for name in NAMES if name in state}
+        try:
+            if first:
+                if not get_config()["skip_parameter_validation"]:
+                    self._validate_params()
+                self._check_parameters()
+            if first or not is_plain(X, self):
+                self._refuse_sparse(X, "center")
+                X = check_table(self, X, reset=first, accept_sparse=self._accept_sparse)
+            weights = check_weights(sample_weight, X, all_zero=not first)
+            batch = self._summarize(as_float32(X), weights, first)
+            n_rows = float(X.shape[0] if weights is None else weights.sum())
+            if not first:
+                learned: Learned = state["_learned"]
+                batch = learned.statistic.merge(batch)
+                n_rows += learned.n_rows
+            self._check_overflow(batch)
+            state["_learned"] = Learned(batch, n_rows)
+        except BaseException:
+            # scikit-learn's validation sets the names before it looks at the values.
+            for name in NAMES:
+                state.pop(name, None)
+            state.update(names)
+            raise
+        return self
+
+    def merge(self, other: Self) -> Self:
+        """Absorb what another scaler learned, as if this one had seen its rows too.
+
+        Parameters
+        ----------
+        other : scaler of the same class, parameters, width and feature names
+            It stays as it was.
+
+        Returns
+        -------
+        self : object
+            The scaler.
+
+        Raises
+        ------
+        TypeError
+            If `other` is of another class.
+        ValueError
+            If its parameters, width or feature names differ. The scaler stays as it was.
+        NotFittedError
+            If one of them is not fitted.
+        """
+        if type(other) is not type(self):
+            raise TypeError(f"{type(self).__name__} merges with its own kind, not with {type(other).__name__}.")
+        check_is_fitted(self)
+        check_is_fitted(other)
+        mine, theirs = self.get_params(), other.get_params()
+        for name, value in mine.items():
+            if value != theirs[name]:
+                raise ValueError(
+                    f"Scalers to be merged must have the same parameters; {name} is {value!r} here "
+                    f"and {theirs[name]!r} in the other."
+                )
+        if self.n_features_in_ != other.n_features_in_:
+            raise ValueError(
+                f"Scalers to be merged must have the same width; this one has {self.n_features_in_} features "
+                f"and the other {other.n_features_in_}."
+            )
+        names, other_names = (list(getattr(scaler, "feature_names_in_", [])) for scaler in (self, other))
+        if names != other_names:
+            raise ValueError(
+                f"Scalers to be merged must have the same feature names; they are {names} here "
+                f"and {other_names} in the other."
+            )
+        here, there = self._learned, other._learned
+        statistic = here.statistic.merge(there.statistic)
+        self._check_overflow(statistic)
+        self._learned = Learned(statistic, here.n_rows + there.n_rows)
+        return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return "_learned" in self.__dict__
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters; a fitted scaler keeps what it learned and maps by the new ones.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters by name.
+
+        Returns
+        -------
+        self : object
+            The scaler.
+        """
+        super().set_params(**params)
+        if params and self.__sklearn_is_fitted__():
+            self._validate_params()
+            self._check_parameters()
+            self._learned = Learned(self._learned.statistic, self._learned.n_rows)
+        return self
+
+    # Transforming.
+
+    def transform(self, X: Any) -> Any:
+        """Scale X by what was learned; nothing is learned from it.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The data. Missing values (NaN) stay.
+
+        Returns
+        -------
+        X_tr : {ndarray, sparse matrix} of shape (n_samples, n_features)
+            The scaled data, float32 if X is, else float64; X itself if ``copy=False`` and X is a writeable array of
+            these dtypes.
+
+        Raises
+        ------
+        ValueError
+            If X holds an infinity, or has another width than the data that was learned from.
+        """
+        return self._transform(X, self.copy)
+
+    def _transform(self, X: Any, copy: bool) -> Any:
+        map_ = self._fitted_map()
+        if not is_plain(X, self):
+            self._refuse_sparse(X, "center")
+            X = check_table(self, X, reset=False, accept_sparse=self._accept_sparse)
+        return self._apply(map_, X, copy)
+
+    def inverse_transform(self, X: Any) -> Any:
+        """Undo ``transform``; a clipped value comes back as the bound.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Scaled data. Missing values (NaN) stay.
+
+        Returns
+        -------
+        X_original : {ndarray, sparse matrix} of shape (n_samples, n_features)
+            The data in its original units.
+
+        Raises
+        ------
+        ValueError
+            If X holds an infinity, or has another width than the data that was learned from.
+        """
+        return self._inverse_transform(X, self.copy)
+
+    def _inverse_transform(self, X: Any, copy: bool) -> Any:
+        map_ = self._fitted_map()
+        self._refuse_sparse(X, "uncenter")
+        X = check_scaled(self, X, accept_sparse=self._accept_sparse)
+        return self._apply(map_.inverse(), X, copy)
+
+    def _fitted_map(self) -> Map:
+        learned: Learned | None = self.__dict__.get("_learned")
+        if learned is None:
+            check_is_fitted(self)
+            raise AssertionError("check_is_fitted raised")
+        if learned.map is None:
+            learned.map = self._derive(learned.statistic)
+        return learned.map
+
+    def _refuse_sparse(self, X: Any, verb: str) -> None:
+        if sp.issparse(X) and self._accept_sparse:
+            self._check_sparse(verb)
+
+    def _apply(self, map_: Map, X: Any, copy: bool) -> Any:
+        if sp.issparse(X):
+            return self._apply_sparse(map_, X, copy)
+        if X.dtype == np.float16:
+            return map_(X.astype(np.float32)).astype(np.float16)
+        return map_(X, None if copy or not X.flags.writeable else X)
+
+    def _apply_sparse(self, map_: Map, X: Any, copy: bool) -> Any:
+        if not map_.keeps_zero(X.shape[1]):
+            raise ValueError(
+                f"{type(self).__name__} would turn the zeros of a sparse matrix into other values; "
+                "let the clipping interval contain 0, or convert X to a dense array."
+            )
+        if X.dtype == np.float16:
+            return map_.on_sparse(X.astype(np.float32), X.astype(np.float32)).astype(np.float16)
+        return map_.on_sparse(X, X.copy() if copy else X)
+
+    # What rules have in common.
+
+    def _clips(self, shape: tuple[int, ...], interval: tuple[float, float] | None) -> tuple[Map, ...]:
+        """Return the maps that ``clip`` asks for after scaling; ``interval`` is what True means."""
+        if self.clip is None or self.clip is False:
+            return ()
+        if self.clip_mode == "soft":
+            return (Squash(np.full(shape, float(self.clip))),)  # type: ignore[arg-type]
+        low, high = clip_bounds(self.clip, interval)
+        return (Clip(np.full(shape, low), np.full(shape, high)),)
+
+    def _check_clip(self, interval: tuple[float, float] | None) -> None:
+        """Raise where ``clip`` and ``clip_mode`` make no sense together, or for this scaler."""
+        name = type(self).__name__
+        if self.clip is None or self.clip is False:
+            return
+        if self.clip_mode == "soft":
+            if isinstance(self.clip, (bool, np.bool_, tuple)):
+                raise ValueError(f"clip_mode='soft' takes one number as clip, not {self.clip!r}; e.g. clip=3.0.")
+        elif self.clip is True or isinstance(self.clip, np.bool_):
+            if interval is None:
+                raise ValueError(f"clip=True has no meaning for {name}; give a number or a pair, e.g. clip=3.0.")
+        elif isinstance(self.clip, tuple):
+            if len(self.clip) != 2 or not all(isinstance(bound, Real) for bound in self.clip):
+                raise ValueError(f"clip must be a pair of numbers, not {self.clip!r}.")
+            if not self.clip[0] < self.clip[1]:
+                raise ValueError(f"clip must be a pair (low, high) with low < high, not {self.clip!r}.")
+
+    def _chain(self, map_: Map, shape: tuple[int, ...], interval: tuple[float, float] | None) -> Map:
+        """Return the map followed by the clipping that the parameters ask for."""
+        clips = self._clips(shape, interval)
+        return Chain(map_, *clips) if clips else map_
+
+    def _refuse_overflow(self, values: NDArray[np.float64], what: str) -> None:
+        """Raise for the first column where ``values`` (NaN: nothing learned) is infinite."""
+        columns = np.flatnonzero(np.isinf(values).any(axis=0))
+        if columns.size:
+            names = getattr(self, "feature_names_in_", None)
+            name = columns[0] if names is None else repr(names[columns[0]])
+            raise ValueError(
+                f"The {what} of column {name} overflows float64; divide the column by a power of ten before it is "
+                "learned."
+            )
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.sparse = bool(self._accept_sparse)
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def fitted(compute: Callable[[Any], Result]) -> Result:
+    """Make a read-only attribute that exists once the scaler is fitted."""
+
+    def get(self: Any) -> Result:
+        if "_learned" not in self.__dict__:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {compute.__name__!r}")
+        return compute(self)
+
+    return property(get, doc=compute.__doc__)  # type: ignore[return-value]
+
+
+def as_float32(X: Any) -> Any:
+    """Return half precision as single, which the kernels read; everything else as it is."""
+    return X.astype(np.float32) if X.dtype == np.float16 else X
+
+
+def clip_bounds(clip: Any, interval: tuple[float, float] | None) -> tuple[float, float]:
+    """Return the bounds that a hard ``clip`` means: bool before number, since True is 1."""
+    if isinstance(clip, (bool, np.bool_)):
+        assert interval is not None
+        return interval
+    low, high = clip if isinstance(clip, tuple) else (-clip, clip)
+    return float(low), float(high)
+
+
+def unit_where_constant(scale: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the scale with 1 where it is below ten float64 epsilons, scikit-learn's rule for a constant."""
+    return np.where(scale < 10 * EPS, 1.0, scale)
+
+
+def nan_where_unseen(values: NDArray[np.float64], count: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the values with NaN in the columns that never had one."""
+    return values if count.all() else np.where(count > 0, values, np.nan)
+
+
+def as_counted(counts: NDArray[np.float64]) -> Any:
+    """Return counts as scikit-learn has them: integers where they are, one number where all are equal."""
+    if (counts == np.trunc(counts)).all():
+        counts = counts.astype(np.int64)
+    return counts[0] if (counts == counts[0]).all() else counts

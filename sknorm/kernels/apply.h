@@ -1,0 +1,55 @@
+/* Apply a program of elementwise stages to a table. One stage reads and writes memory once; several pass a strip of
+   lanes on from one to the next, so that each after the first finds its values in the cache. All arithmetic is double. */
+#ifndef SKNORM_APPLY_H
+#define SKNORM_APPLY_H
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fold.h"
+
+/* What a stage does, in this order; PARAMETERS of them hold one value a column. maps.py writes these numbers. */
+enum {
+    DIVIDE = 1,   /* x = (x - p[0]) / p[1] */
+    MULTIPLY = 2, /* x = x p[2] + p[3] */
+    CLIP = 4,     /* x within [p[4], p[5]]; NaN stays, since comparisons with it are false */
+    SQUASH = 8,   /* x = p[4] x / sqrt(x^2 + p[4]^2), alone in its stage */
+    UNSQUASH = 16 /* its inverse, +-infinity from +-p[4] on, alone in its stage */
+};
+enum { PARAMETERS = 6 };
+
+SKNORM_INLINE double affine(int kind, double v, const double *SKNORM_RESTRICT p, size_t pitch, size_t j) {
+    if (kind & DIVIDE) v = (v - p[j]) / p[pitch + j];
+    if (kind & MULTIPLY) v = v * p[2 * pitch + j] + p[3 * pitch + j];
+    if (kind & CLIP) {
+        v = p[4 * pitch + j] > v ? p[4 * pitch + j] : v;
+        v = p[5 * pitch + j] < v ? p[5 * pitch + j] : v;
+    }
+    return v;
+}
+
+/* Written so that no square overflows: v = 1e200 gives the bound. */
+SKNORM_INLINE double squash(double v, double bound) {
+    int inside = fabs(v) <= bound;
+    double ratio = inside ? v / bound : bound / v, top = inside ? v : copysign(bound, v);
+    return v == v ? top / sqrt(1.0 + ratio * ratio) : v;
+}
+
+SKNORM_INLINE double unsquash(double v, double bound) {
+    double ratio = v / bound;
+    return fabs(ratio) >= 1.0 ? copysign(INFINITY, v) : v / sqrt((1.0 - ratio) * (1.0 + ratio));
+}
+
+#define T double
+#define NAME(base) SKNORM_JOIN(base, f64)
+#include "apply_loops.h"
+#undef T
+#undef NAME
+#define T float
+#define NAME(base) SKNORM_JOIN(base, f32)
+#include "apply_loops.h"
+#undef T
+#undef NAME
+
+#endif

@@ -1,0 +1,126 @@
+/* The loops of apply.h for one value type T; included once for each. */
+
+#define STAGE(name, kind) \
+    SKNORM_CLONES int NAME(name)(T * y, ptrdiff_t y_stride, const T *x, ptrdiff_t x_stride, size_t rows, \
+                                        size_t w, const double *SKNORM_RESTRICT p, size_t pitch) { \
+        uint64_t infinite = 0; \
+        for (size_t r = 0; r < rows; r++, x += x_stride, y += y_stride) \
+            for (size_t j = 0; j < w; j++) { \
+                double v = x[j]; \
+                infinite |= fabs(v) == INFINITY; \
+                y[j] = (T)affine(kind, v, p, pitch, j); \
+            } \
+        return infinite != 0; \
+    }
+STAGE(pass_on, 0)
+STAGE(divide, DIVIDE)
+STAGE(multiply, MULTIPLY)
+STAGE(divide_multiply, DIVIDE | MULTIPLY)
+STAGE(clip, CLIP)
+STAGE(divide_clip, DIVIDE | CLIP)
+STAGE(multiply_clip, MULTIPLY | CLIP)
+STAGE(divide_multiply_clip, DIVIDE | MULTIPLY | CLIP)
+#undef STAGE
+
+SKNORM_CLONES void NAME(squash)(T *y, ptrdiff_t y_stride, const T *x, ptrdiff_t x_stride, size_t rows,
+                                       size_t w, const double *SKNORM_RESTRICT p, size_t pitch) {
+    for (size_t r = 0; r < rows; r++, x += x_stride, y += y_stride)
+        for (size_t j = 0; j < w; j++) y[j] = (T)squash(x[j], p[4 * pitch + j]);
+}
+
+SKNORM_CLONES void NAME(unsquash)(T *y, ptrdiff_t y_stride, const T *x, ptrdiff_t x_stride, size_t rows,
+                                         size_t w, const double *SKNORM_RESTRICT p, size_t pitch) {
+    for (size_t r = 0; r < rows; r++, x += x_stride, y += y_stride)
+        for (size_t j = 0; j < w; j++) y[j] = (T)unsquash(x[j], p[4 * pitch + j]);
+}
+
+/* Run a stage over rows of w lanes; strides between rows are in elements. Returns 1 where a value was infinite. */
+static int NAME(stage)(int kind, T *y, ptrdiff_t y_stride, const T *x, ptrdiff_t x_stride, size_t rows, size_t w,
+                       const double *p, size_t pitch) {
+    switch (kind) {
+    case 0: return NAME(pass_on)(y, y_stride, x, x_stride, rows, w, p, pitch);
+    case DIVIDE: return NAME(divide)(y, y_stride, x, x_stride, rows, w, p, pitch);
+    case MULTIPLY: return NAME(multiply)(y, y_stride, x, x_stride, rows, w, p, pitch);
+    case DIVIDE | MULTIPLY: return NAME(divide_multiply)(y, y_stride, x, x_stride, rows, w, p, pitch);
+    case CLIP: return NAME(clip)(y, y_stride, x, x_stride, rows, w, p, pitch);
+    case DIVIDE | CLIP: return NAME(divide_clip)(y, y_stride, x, x_stride, rows, w, p, pitch);
+    case MULTIPLY | CLIP: return NAME(multiply_clip)(y, y_stride, x, x_stride, rows, w, p, pitch);
+    case DIVIDE | MULTIPLY | CLIP: return NAME(divide_multiply_clip)(y, y_stride, x, x_stride, rows, w, p, pitch);
+    case SQUASH: NAME(squash)(y, y_stride, x, x_stride, rows, w, p, pitch); return 0;
+    default: NAME(unsquash)(y, y_stride, x, x_stride, rows, w, p, pitch); return 0;
+    }
+}
+
+/* Run the stages over rows of w contiguous lanes. The first alone sees the input, and so what is infinite there. */
+static int NAME(run)(const int *kinds, size_t n_stages, T *y, ptrdiff_t y_stride, const T *x, ptrdiff_t x_stride,
+                     size_t rows, size_t w, const double *p, size_t pitch, double *buffer) {
+    int infinite = 0;
+    if (n_stages <= 1) return NAME(stage)(n_stages ? kinds[0] : 0, y, y_stride, x, x_stride, rows, w, p, pitch);
+    for (size_t r = 0; r < rows; r++, x += x_stride, y += y_stride) {
+        for (size_t j = 0; j < w; j++) infinite |= fabs(x[j]) == INFINITY, buffer[j] = x[j];
+        for (size_t s = 0; s < n_stages; s++)
+            stage_f64(kinds[s], buffer, 0, buffer, 0, 1, w, p + s * PARAMETERS * pitch, pitch);
+        for (size_t j = 0; j < w; j++) y[j] = (T)buffer[j];
+    }
+    return infinite;
+}
+
+/* Apply to n rows of d columns. The parameters are of shape (n_stages, PARAMETERS, n_groups, d), strides in elements;
+   with codes each row takes its own group's parameters. Returns 1 at an infinity, 2 without memory, 3 at a bad code. */
+static int NAME(apply)(T *y, ptrdiff_t y_row, ptrdiff_t y_column, const T *x, ptrdiff_t x_row, ptrdiff_t x_column,
+                       size_t n, size_t d, const int *kinds, const double *parameters, size_t n_stages,
+                       size_t n_groups, const intptr_t *codes) {
+    size_t n_cells = n_groups * d, n_parameters = n_stages * PARAMETERS, n_parts = 1, k = 1;
+    int status = 0, packed = x_column == 1 && y_column == 1;
+    if (d == 1 && x_row == 1 && y_row == 1) packed = 1;
+    if (!codes && x_row == 1 && y_row == 1 && n > 1 && d > 1) { /* Fortran order: each column is a table of its own */
+        n_parts = d;
+        d = 1;
+        packed = 1;
+    }
+    if (!codes && (!packed || (x_row == (ptrdiff_t)d && y_row == (ptrdiff_t)d))) k = fold_of(d) < n ? fold_of(d) : n;
+    size_t w = k * d, pitch = k > 1 ? w : n_cells;
+    double *room = malloc((w + (k > 1 ? n_parameters * w : 0) + 1) * sizeof(double));
+    T *scratch = packed ? NULL : malloc((w + 1) * sizeof(T));
+    if (!room || !(packed || scratch)) status = 2;
+    double *buffer = room;
+    for (size_t part = 0; part < n_parts && !status; part++, x += x_column, y += y_column) {
+        const double *p = parameters + part;
+        if (k > 1) {
+            double *lanes = room + w;
+            for (size_t s = 0; s < n_parameters; s++)
+                for (size_t j = 0; j < w; j++) lanes[s * w + j] = p[s * n_cells + j % d];
+            p = lanes;
+        }
+        if (packed && !codes) {
+            ptrdiff_t x_stride = k > 1 ? (ptrdiff_t)w : x_row, y_stride = k > 1 ? (ptrdiff_t)w : y_row;
+            size_t rows = n / k;
+            status = NAME(run)(kinds, n_stages, y, y_stride, x, x_stride, rows, w, p, pitch, buffer);
+            if (n % k && !status)
+                status = NAME(run)(kinds, n_stages, y + (ptrdiff_t)rows * y_stride, 0, x + (ptrdiff_t)rows * x_stride,
+                                   0, 1, n % k * d, p, pitch, buffer);
+            continue;
+        }
+        for (size_t i = 0; i < n && !status; i += k) {
+            const T *from = x + (ptrdiff_t)i * x_row;
+            T *to = y + (ptrdiff_t)i * y_row;
+            size_t rows = n - i < k ? n - i : k, group = codes ? (size_t)codes[i] : 0;
+            if (group >= n_groups) {
+                status = 3;
+            } else if (packed) {
+                status = NAME(run)(kinds, n_stages, to, 0, from, 0, 1, d, p + group * d, pitch, buffer);
+            } else {
+                for (size_t r = 0; r < rows; r++)
+                    for (size_t j = 0; j < d; j++)
+                        scratch[r * d + j] = from[(ptrdiff_t)r * x_row + (ptrdiff_t)j * x_column];
+                status = NAME(run)(kinds, n_stages, scratch, 0, scratch, 0, 1, rows * d, p + group * d, pitch, buffer);
+                for (size_t r = 0; r < rows && !status; r++)
+                    for (size_t j = 0; j < d; j++)
+                        to[(ptrdiff_t)r * y_row + (ptrdiff_t)j * y_column] = scratch[r * d + j];
+            }
+        }
+    }
+    free(room);
+    free(scratch);
+    return status;
+}

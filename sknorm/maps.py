@@ -1,0 +1,207 @@
+"""Maps: what ``transform`` does. A small closed set, each member invertible where that makes sense."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sknorm._errors import infinity_error
+from sknorm.kernels import _apply
+from sknorm.kernels.threads import LARGE, effective_n_threads, map_chunks
+
+Parameter: TypeAlias = NDArray[np.float64]
+
+
+class Stage(NamedTuple):
+    """One stage of a kernel's program: its kind, and which of its six parameters are set."""
+
+    kind: int
+    parameters: dict[int, Parameter]
+
+
+class Map(ABC):
+    """An elementwise function of a table, with parameters of shape (n_groups, n_features)."""
+
+    @abstractmethod
+    def stages(self) -> list[Stage]:
+        """Return the kernel's program."""
+
+    @abstractmethod
+    def inverse(self) -> Map:
+        """Return the inverse map; the inverse of a hard clip is the identity."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_program"}
+
+    @cached_property
+    def _program(self) -> _apply.Program | None:
+        stages = self.stages()
+        if not stages:
+            return None
+        shape = next(iter(stages[0].parameters.values())).shape
+        parameters = np.zeros((len(stages), 6, *shape))
+        for row, stage in zip(parameters, stages, strict=True):
+            for index, value in stage.parameters.items():
+                row[index] = value
+        return _apply.Program([stage.kind for stage in stages], parameters)
+
+    def __call__(
+        self, X: NDArray[Any], out: NDArray[Any] | None = None, codes: NDArray[np.intp] | None = None
+    ) -> NDArray[Any]:
+        """Return the mapped table, float32 or float64 as X is.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features), float32 or float64, any strides
+            The table; NaN stays NaN.
+        out : ndarray like X, or None
+            Where to write; X itself to work in place, None for a new array in X's memory order.
+        codes : ndarray of shape (n_samples,), intp, or None
+            The group of each row.
+
+        Raises
+        ------
+        ValueError
+            If X holds an infinity. Then X is as it was, in place too.
+        """
+        program = self._program or identity(X.shape[1])
+        n_samples = X.shape[0]
+        if out is None:
+            out = np.empty_like(X, subok=False)
+        elif out is X and not identity(X.shape[1])(X, X, 0, n_samples):
+            raise infinity_error(X.dtype)
+        if X.nbytes < LARGE:
+            finite = program(X, out, 0, n_samples, codes)
+        else:
+            step = -(-n_samples // effective_n_threads())
+            finite = all(
+                map_chunks(
+                    lambda start: program(X, out, start, min(start + step, n_samples), codes),
+                    range(0, n_samples, step),
+                    X.nbytes,
+                )
+            )
+        if not finite:
+            raise infinity_error(X.dtype)
+        return out
+
+    def on_sparse(self, X: Any, out: Any) -> Any:
+        """Map the stored values of a CSR or CSC matrix into ``out``, which has the same structure.
+
+        Right only for a map that keeps zero; see `keeps_zero`.
+        """
+        stored, target = X.data[:, np.newaxis], out.data[:, np.newaxis]
+        if not identity(1)(stored, np.empty_like(stored), 0, X.nnz):
+            raise infinity_error(X.dtype)
+        if self._program is not None:
+            columns = X.indices if X.format == "csr" else np.repeat(np.arange(X.shape[1]), np.diff(X.indptr))
+            codes = np.ascontiguousarray(columns, dtype=np.intp)
+            self._program.per_value()(stored, target, 0, X.nnz, codes)
+        return out
+
+    def keeps_zero(self, n_features: int) -> bool:
+        """Say whether 0 is mapped to 0 (or NaN, where nothing was learned) in every column."""
+        image = self(np.zeros((1, n_features)))
+        return not np.any(np.abs(image) > 0)
+
+
+def identity(n_features: int) -> _apply.Program:
+    """Return the program of no stages: a copy that looks for infinities."""
+    return _apply.Program((), np.empty((0, 6, 1, n_features)))
+
+
+@dataclass(frozen=True, eq=False)
+class Affine(Map):
+    """``y = (x − centre)/scale · gain + shift``, in this order; what is None is left out.
+
+    Divided, never multiplied by a reciprocal: ``(max − min)/(max − min)`` is 1.
+    """
+
+    centre: Parameter | None = None
+    scale: Parameter | None = None
+    gain: Parameter | None = None
+    shift: Parameter | None = None
+
+    def stages(self) -> list[Stage]:
+        kind, parameters = 0, {}
+        if self.centre is not None or self.scale is not None:
+            kind |= _apply.STAGE_DIVIDE
+            parameters |= filled((0, self.centre, 0.0), (1, self.scale, 1.0))
+        if self.gain is not None or self.shift is not None:
+            kind |= _apply.STAGE_MULTIPLY
+            parameters |= filled((2, self.gain, 1.0), (3, self.shift, 0.0))
+        return [Stage(kind, parameters)] if kind else []
+
+    def inverse(self) -> Affine:
+        return Affine(self.shift, self.gain, self.scale, self.centre)
+
+
+def filled(*parameters: tuple[int, Parameter | None, float]) -> dict[int, Parameter]:
+    """Return the parameters by index, a missing one filled with its neutral value."""
+    shape = next(value.shape for _, value, _ in parameters if value is not None)
+    return {i: np.full(shape, neutral) if value is None else value for i, value, neutral in parameters}
+
+
+@dataclass(frozen=True, eq=False)
+class Clip(Map):
+    """``y = min(max(x, low), high)``; NaN stays."""
+
+    low: Parameter
+    high: Parameter
+
+    def stages(self) -> list[Stage]:
+        return [Stage(_apply.STAGE_CLIP, {4: self.low, 5: self.high})]
+
+    def inverse(self) -> Chain:
+        return Chain()
+
+
+@dataclass(frozen=True, eq=False)
+class Squash(Map):
+    """``y = B·x/√(x² + B²)``, a soft clip into (−B, B), written so that x = 1e200 gives B."""
+
+    bound: Parameter
+
+    def stages(self) -> list[Stage]:
+        return [Stage(_apply.STAGE_SQUASH, {4: self.bound})]
+
+    def inverse(self) -> Unsquash:
+        return Unsquash(self.bound)
+
+
+@dataclass(frozen=True, eq=False)
+class Unsquash(Map):
+    """``y = B·x/√(B² − x²)``, the inverse of `Squash` inside (−B, B); ±infinity from ±B on."""
+
+    bound: Parameter
+
+    def stages(self) -> list[Stage]:
+        return [Stage(_apply.STAGE_UNSQUASH, {4: self.bound})]
+
+    def inverse(self) -> Squash:
+        return Squash(self.bound)
+
+
+class Chain(Map):
+    """Maps one after another, in one pass over memory."""
+
+    def __init__(self, *maps: Map) -> None:
+        self.maps = maps
+
+    def stages(self) -> list[Stage]:
+        fused: list[Stage] = []
+        for stage in (stage for map_ in self.maps for stage in map_.stages()):
+            # The kernel divides, multiplies and clips in this order within one stage.
+            if fused and stage.kind < _apply.STAGE_SQUASH and fused[-1].kind < stage.kind & -stage.kind:
+                last = fused.pop()
+                stage = Stage(last.kind | stage.kind, last.parameters | stage.parameters)
+            fused.append(stage)
+        return fused
+
+    def inverse(self) -> Chain:
+        return Chain(*(map_.inverse() for map_ in reversed(self.maps)))

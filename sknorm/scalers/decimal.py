@@ -1,0 +1,117 @@
+"""Decimal scaling."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sknorm._base import Scaler, as_counted, fitted
+from sknorm.maps import Affine, Map
+from sknorm.statistics import Extremes
+
+LEAST, MOST = -323, 308
+POWERS = np.array([float(f"1e{j}") for j in range(LEAST, MOST + 1)])
+
+
+class DecimalScaler(Scaler):
+    """Move the decimal point of every column until all values are below 1 in size.
+
+    ``y = x/10^j`` with j the smallest integer for which ``max|x|/10^j < 1``, at most 308. Digits stay as they are, and
+    zero stays zero, so sparse input stays sparse. Missing values are ignored in learning and stay in transforming. A
+    column of zeros has j = 0.
+
+    Parameters
+    ----------
+    copy : bool, default=True
+        Whether `transform` leaves its input alone; False works in place where it can.
+    clip : bool, float or tuple of (float, float), default=False
+        Where scaled values are clipped: True to [−1, 1], a number to [−clip, clip], a pair to itself.
+    clip_mode : {"hard", "soft"}, default="hard"
+        "hard" cuts; "soft" takes a number and maps y to clip·y/√(y² + clip²).
+
+    Attributes
+    ----------
+    exponent_ : ndarray of shape (n_features,), int
+        j; 0 for a column that never had a value.
+    max_abs_ : ndarray of shape (n_features,)
+        The largest absolute value; NaN for a column that never had one.
+    scale_ : ndarray of shape (n_features,)
+        ``10^j``.
+    n_samples_seen_ : int
+        The number of rows (the sum of their weights).
+    n_features_in_ : int
+        The number of features.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Their names, where X had names that are all strings.
+
+    See Also
+    --------
+    MaxAbsScaler : By the largest absolute value itself.
+
+    References
+    ----------
+    J. Han, M. Kamber and J. Pei, "Data Mining: Concepts and Techniques", 3rd edition, 2012, section 3.5.2.
+
+    Examples
+    --------
+    >>> from sknorm import DecimalScaler
+    >>> scaler = DecimalScaler().fit([[-986.0], [917.0]])
+    >>> scaler.exponent_
+    array([3])
+    >>> scaler.transform([[-986.0], [917.0]])
+    array([[-0.986],
+           [ 0.917]])
+    """
+
+    _statistic = Extremes
+    _accept_sparse = ("csr", "csc")
+
+    def __init__(
+        self,
+        *,
+        copy: bool = True,
+        clip: bool | float | tuple[float, float] = False,
+        clip_mode: Literal["hard", "soft"] = "hard",
+    ) -> None:
+        self.copy = copy
+        self.clip = clip
+        self.clip_mode = clip_mode
+
+    def _check_parameters(self) -> None:
+        self._check_clip((-1.0, 1.0))
+
+    def _derive(self, statistic: Extremes) -> Map:
+        scale = POWERS[exponents(statistic.max_abs()) - LEAST]
+        return self._chain(Affine(scale=scale), scale.shape, (-1.0, 1.0))
+
+    @fitted
+    def exponent_(self) -> NDArray[np.int64]:
+        """The exponent of ten of every column."""
+        return exponents(self._learned.statistic.max_abs())[0]
+
+    @fitted
+    def max_abs_(self) -> NDArray[np.float64]:
+        """The largest absolute value of every column."""
+        return self._learned.statistic.max_abs()[0]
+
+    @fitted
+    def scale_(self) -> NDArray[np.float64]:
+        """The divisor of every column."""
+        return POWERS[self.exponent_ - LEAST]
+
+    @fitted
+    def n_samples_seen_(self) -> Any:
+        """The number of rows."""
+        return as_counted(np.array([self._learned.n_rows]))
+
+
+def exponents(max_abs: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the smallest j with max_abs/10^j < 1 in double, 0 where there is nothing but zeros or no value.
+
+    Compared with the powers themselves: a logarithm puts 1000 at 2.9999999999999996, and max_abs/10^j rounds to less
+    than 1 just where max_abs < 10^j.
+    """
+    above = np.searchsorted(POWERS, max_abs, side="right") + LEAST
+    return np.where(max_abs > 0, np.minimum(above, MOST), 0).astype(np.int64)

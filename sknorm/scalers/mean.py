@@ -1,0 +1,119 @@
+"""Mean normalization."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sknorm._base import Scaler, as_counted, fitted, nan_where_unseen, unit_where_constant
+from sknorm.maps import Affine, Map
+from sknorm.statistics import MomentsAndExtremes
+
+
+class MeanScaler(Scaler):
+    """Centre every column at its mean and divide by its range.
+
+    ``y = (x − μ)/(max − min)``, so learned values lie in [−1, 1] and span 1. Missing values are ignored in learning and
+    stay in transforming. A constant column becomes 0.
+
+    Parameters
+    ----------
+    copy : bool, default=True
+        Whether `transform` leaves its input alone; False works in place where it can.
+    clip : bool, float or tuple of (float, float), default=False
+        Where scaled values are clipped: True to [−1, 1], a number to [−clip, clip], a pair to itself.
+    clip_mode : {"hard", "soft"}, default="hard"
+        "hard" cuts; "soft" takes a number and maps y to clip·y/√(y² + clip²).
+
+    Attributes
+    ----------
+    mean_ : ndarray of shape (n_features,)
+        The means; NaN for a column that never had a value.
+    data_min_, data_max_, data_range_ : ndarray of shape (n_features,)
+        Minimum, maximum and their difference.
+    scale_ : ndarray of shape (n_features,)
+        The range, 1 for a constant.
+    n_samples_seen_ : int
+        The number of rows (the sum of their weights).
+    n_features_in_ : int
+        The number of features.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Their names, where X had names that are all strings.
+
+    See Also
+    --------
+    MinMaxScaler : By the same range, from the minimum.
+    StandardScaler : From the same centre, by the standard deviation.
+
+    References
+    ----------
+    S. Galli, "Python Feature Engineering Cookbook", 2nd edition, 2022, chapter 7.
+
+    Examples
+    --------
+    >>> from sknorm import MeanScaler
+    >>> MeanScaler().fit_transform([[1.0], [2.0], [6.0]])
+    array([[-0.4],
+           [-0.2],
+           [ 0.6]])
+    """
+
+    _statistic = MomentsAndExtremes
+
+    def __init__(
+        self,
+        *,
+        copy: bool = True,
+        clip: bool | float | tuple[float, float] = False,
+        clip_mode: Literal["hard", "soft"] = "hard",
+    ) -> None:
+        self.copy = copy
+        self.clip = clip
+        self.clip_mode = clip_mode
+
+    def _check_parameters(self) -> None:
+        self._check_clip((-1.0, 1.0))
+
+    def _check_overflow(self, statistic: MomentsAndExtremes) -> None:
+        if statistic.overflows():
+            self._refuse_overflow(statistic.range(), "range")
+
+    def _derive(self, statistic: MomentsAndExtremes) -> Map:
+        span = statistic.range()
+        centre = nan_where_unseen(statistic.mean, statistic.count)
+        return self._chain(Affine(centre, unit_where_constant(span)), span.shape, (-1.0, 1.0))
+
+    @fitted
+    def mean_(self) -> NDArray[np.float64]:
+        """The means."""
+        statistic = self._learned.statistic
+        return nan_where_unseen(statistic.mean, statistic.count)[0]
+
+    @fitted
+    def data_min_(self) -> NDArray[np.float64]:
+        """The minimum of every column."""
+        statistic = self._learned.statistic
+        return nan_where_unseen(statistic.min, statistic.count)[0]
+
+    @fitted
+    def data_max_(self) -> NDArray[np.float64]:
+        """The maximum of every column."""
+        statistic = self._learned.statistic
+        return nan_where_unseen(statistic.max, statistic.count)[0]
+
+    @fitted
+    def data_range_(self) -> NDArray[np.float64]:
+        """The range of every column."""
+        return self._learned.statistic.range()[0]
+
+    @fitted
+    def scale_(self) -> NDArray[np.float64]:
+        """The range, 1 for a constant."""
+        return unit_where_constant(self._learned.statistic.range())[0]
+
+    @fitted
+    def n_samples_seen_(self) -> Any:
+        """The number of rows."""
+        return as_counted(np.array([self._learned.n_rows]))

@@ -1,0 +1,154 @@
+"""Min-max scaling."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sknorm._base import Scaler, as_counted, fitted, nan_where_unseen, unit_where_constant
+from sknorm.maps import Affine, Map
+from sknorm.statistics import Extremes
+
+
+class MinMaxScaler(Scaler):
+    """Map the range of every column onto an interval.
+
+    ``y = (x − min)/(max − min) · w + a`` for ``feature_range=(a, b)``, where w is the largest double up to b − a for
+    which ``w + a`` rounds to b or less: rows that were learned from stay inside the interval, exactly. Missing values
+    are ignored in learning and stay in transforming. A constant column becomes a.
+
+    Parameters
+    ----------
+    feature_range : tuple of (float, float), default=(0, 1)
+        The interval (a, b), a < b.
+    copy : bool, default=True
+        Whether `transform` leaves its input alone; False works in place where it can.
+    clip : bool, float or tuple of (float, float), default=False
+        Where scaled values are clipped: True to `feature_range`, a number to [−clip, clip], a pair to itself.
+    clip_mode : {"hard", "soft"}, default="hard"
+        "hard" cuts; "soft" takes a number and maps y to clip·y/√(y² + clip²).
+
+    Attributes
+    ----------
+    data_min_, data_max_, data_range_ : ndarray of shape (n_features,)
+        Minimum, maximum and their difference; NaN for a column that never had a value.
+    scale_ : ndarray of shape (n_features,)
+        ``(b − a)/data_range_``, as in scikit-learn; 1 in place of the range of a constant.
+    min_ : ndarray of shape (n_features,)
+        ``a − data_min_ · scale_``, as in scikit-learn.
+    n_samples_seen_ : int
+        The number of rows (the sum of their weights).
+    n_features_in_ : int
+        The number of features.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Their names, where X had names that are all strings.
+
+    See Also
+    --------
+    MaxAbsScaler : Into [−1, 1] without moving zero; takes sparse input.
+    MeanScaler : By the same range, but centred at the mean.
+
+    References
+    ----------
+    J. Han, M. Kamber and J. Pei, "Data Mining: Concepts and Techniques", 3rd edition, 2012, section 3.5.2.
+
+    Examples
+    --------
+    >>> from sknorm import MinMaxScaler
+    >>> scaler = MinMaxScaler(clip=True).fit([[0.0], [4.0]])
+    >>> scaler.transform([[1.0], [9.0]])
+    array([[0.25],
+           [1.  ]])
+    """
+
+    _statistic = Extremes
+    _parameter_constraints: ClassVar[dict[str, Any]] = Scaler._parameter_constraints | {"feature_range": [tuple]}
+
+    def __init__(
+        self,
+        feature_range: tuple[float, float] = (0, 1),
+        *,
+        copy: bool = True,
+        clip: bool | float | tuple[float, float] = False,
+        clip_mode: Literal["hard", "soft"] = "hard",
+    ) -> None:
+        self.feature_range = feature_range
+        self.copy = copy
+        self.clip = clip
+        self.clip_mode = clip_mode
+
+    def _check_parameters(self) -> None:
+        if self.feature_range[0] >= self.feature_range[1]:
+            raise ValueError(
+                f"Minimum of desired feature range must be smaller than maximum. Got {self.feature_range}."
+            )
+        self._check_clip(self.feature_range)
+
+    def _refuse_sparse(self, X: Any, verb: str) -> None:
+        if hasattr(X, "tocsr"):
+            raise TypeError("MinMaxScaler does not support sparse input. Consider using MaxAbsScaler instead.")
+
+    def _check_overflow(self, statistic: Extremes) -> None:
+        if statistic.overflows():
+            self._refuse_overflow(statistic.range(), "range")
+
+    def _derive(self, statistic: Extremes) -> Map:
+        low, high = (float(bound) for bound in self.feature_range)
+        span = statistic.range()
+        gain, shift = largest_gain(low, high), low
+        centre = nan_where_unseen(statistic.min, statistic.count)
+        scaled = Affine(
+            centre,
+            unit_where_constant(span),
+            None if gain == 1 and shift == 0 else np.full_like(span, gain),
+            None if shift == 0 else np.full_like(span, shift),
+        )
+        return self._chain(scaled, span.shape, (low, high))
+
+    @fitted
+    def data_min_(self) -> NDArray[np.float64]:
+        """The minimum of every column."""
+        statistic = self._learned.statistic
+        return nan_where_unseen(statistic.min, statistic.count)[0]
+
+    @fitted
+    def data_max_(self) -> NDArray[np.float64]:
+        """The maximum of every column."""
+        statistic = self._learned.statistic
+        return nan_where_unseen(statistic.max, statistic.count)[0]
+
+    @fitted
+    def data_range_(self) -> NDArray[np.float64]:
+        """The range of every column."""
+        return self._learned.statistic.range()[0]
+
+    @fitted
+    def scale_(self) -> NDArray[np.float64]:
+        """The factor of every column, as scikit-learn has it."""
+        low, high = self.feature_range
+        return (high - low) / unit_where_constant(self.data_range_)
+
+    @fitted
+    def min_(self) -> NDArray[np.float64]:
+        """The offset of every column, as scikit-learn has it."""
+        return self.feature_range[0] - self.data_min_ * self.scale_
+
+    @fitted
+    def n_samples_seen_(self) -> Any:
+        """The number of rows."""
+        return as_counted(np.array([self._learned.n_rows]))
+
+
+def largest_gain(low: float, high: float) -> float:
+    """Return the largest double w ≤ high − low for which low + w rounds to high or less.
+
+    Rounding is monotone, so what is at most 1 before stays at most ``high`` after; high − low itself overshoots for
+    intervals such as (−2, 0.1).
+    """
+    gain = high - low
+    while gain + low > high:
+        gain = math.nextafter(gain, -math.inf)
+    return gain
