@@ -1,0 +1,171 @@
+"""Scaling by median and quartiles."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+from sklearn.utils._param_validation import StrOptions
+
+from sknorm._base import EPS, Scaler, fitted, unit_where_constant
+from sknorm.maps import Affine, Map
+from sknorm.statistics import Quantiles
+
+# The median absolute deviation of the standard normal distribution.
+MAD_OF_NORMAL = 0.67449
+
+
+class RobustScaler(Scaler):
+    """Centre every column at its median and divide by its interquartile range.
+
+    ``z = (x − median)/(q₇₅ − q₂₅)``, or by the median absolute deviation, ``median|x − median|``. A few outliers move
+    none of them. `fit` is exact; `partial_fit` and `merge` go on with a quantile sketch, exact while its 1,200 or so
+    values hold all rows and within 1 % of rank after. Missing values are ignored in learning and stay in transforming.
+
+    Parameters
+    ----------
+    with_centering : bool, default=True
+        Whether to centre at the median. Sparse input needs False.
+    with_scaling : bool, default=True
+        Whether to divide by the scale.
+    quantile_range : tuple of (float, float), default=(25.0, 75.0)
+        The two quantiles, in percent, whose distance is the scale. Unused with ``scale="mad"``.
+    copy : bool, default=True
+        Whether `transform` leaves its input alone; False works in place where it can.
+    unit_variance : bool, default=False
+        Whether normally distributed columns shall get variance 1: the scale is divided by the distance of the same
+        quantiles of the standard normal distribution, or by 0.67449 with ``scale="mad"``.
+    scale : {"iqr", "mad"}, default="iqr"
+        The range between two quantiles, or the median absolute deviation.
+    zero_iqr : {"unit", "range"}, default="unit"
+        What divides a column whose scale is zero: 1, as in scikit-learn, or its range, where that is not zero.
+    clip : float, tuple of (float, float) or None, default=None
+        Where scaled values are clipped: to [−clip, clip], or to the pair. In units of the scale.
+    clip_mode : {"hard", "soft"}, default="hard"
+        "hard" cuts; "soft" maps z to clip·z/√(z² + clip²), which keeps order and can be inverted.
+
+    Attributes
+    ----------
+    center_ : ndarray of shape (n_features,) or None
+        The medians; NaN for a column that never had a value, None if ``with_centering=False``.
+    scale_ : ndarray of shape (n_features,) or None
+        The divisors; None if ``with_scaling=False``.
+    n_features_in_ : int
+        The number of features.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Their names, where X had names that are all strings.
+
+    See Also
+    --------
+    StandardScaler : By mean and standard deviation.
+
+    References
+    ----------
+    P. J. Rousseeuw and C. Croux, "Alternatives to the median absolute deviation", Journal of the American Statistical
+    Association 88, 1993. Z. Karnin, K. Lang and E. Liberty, "Optimal quantile approximation in streams", FOCS 2016.
+
+    Examples
+    --------
+    >>> from sknorm import RobustScaler
+    >>> X = [[1.0], [2.0], [3.0], [4.0], [1000.0]]
+    >>> RobustScaler().fit_transform(X).ravel()
+    array([ -1. ,  -0.5,   0. ,   0.5, 498.5])
+    """
+
+    _statistic = Quantiles
+    _accept_sparse = ("csr", "csc")
+    _parameter_constraints: ClassVar[dict[str, Any]] = Scaler._parameter_constraints | {
+        "with_centering": ["boolean"],
+        "with_scaling": ["boolean"],
+        "quantile_range": [tuple],
+        "unit_variance": ["boolean"],
+        "scale": [StrOptions({"iqr", "mad"})],
+        "zero_iqr": [StrOptions({"unit", "range"})],
+    }
+
+    def __init__(
+        self,
+        *,
+        with_centering: bool = True,
+        with_scaling: bool = True,
+        quantile_range: tuple[float, float] = (25.0, 75.0),
+        copy: bool = True,
+        unit_variance: bool = False,
+        scale: Literal["iqr", "mad"] = "iqr",
+        zero_iqr: Literal["unit", "range"] = "unit",
+        clip: float | tuple[float, float] | None = None,
+        clip_mode: Literal["hard", "soft"] = "hard",
+    ) -> None:
+        self.with_centering = with_centering
+        self.with_scaling = with_scaling
+        self.quantile_range = quantile_range
+        self.copy = copy
+        self.unit_variance = unit_variance
+        self.scale = scale
+        self.zero_iqr = zero_iqr
+        self.clip = clip
+        self.clip_mode = clip_mode
+
+    def _check_parameters(self) -> None:
+        low, high = self.quantile_range
+        if not 0 <= low <= high <= 100:
+            raise ValueError(f"Invalid quantile range: {self.quantile_range}")
+        self._check_clip(None)
+
+    def _check_sparse(self, verb: str) -> None:
+        if self.with_centering:
+            raise ValueError(
+                f"Cannot {verb} sparse matrices: use `with_centering=False` instead. "
+                "See docstring for motivation and alternatives."
+            )
+
+    def _summarize(self, X: Any, sample_weight: NDArray[np.float64] | None, first: bool) -> Quantiles:
+        if not first:
+            return Quantiles.of(X, sample_weight)
+        low, high = (percent / 100 for percent in self.quantile_range)
+        return Quantiles.exact(X, sample_weight, probabilities=(low, 0.5, high), mad=self.scale == "mad")
+
+    def _check_overflow(self, statistic: Quantiles) -> None:
+        self._refuse_overflow(self._spread(statistic), "scale")
+
+    def _derive(self, statistic: Quantiles) -> Map:
+        centre = statistic.quantile(0.5) if self.with_centering else None
+        scale = self._scale(statistic) if self.with_scaling else None
+        return self._chain(Affine(centre, scale), statistic.count.shape, None)
+
+    def _spread(self, statistic: Quantiles) -> NDArray[np.float64]:
+        """Return the range between the quantiles, or the median absolute deviation."""
+        if self.scale == "mad":
+            return statistic.mad()
+        low, high = self.quantile_range
+        with np.errstate(over="ignore"):
+            return statistic.quantile(high / 100) - statistic.quantile(low / 100)
+
+    def _scale(self, statistic: Quantiles) -> NDArray[np.float64]:
+        spread = self._spread(statistic)
+        scale = unit_where_constant(spread)
+        if self.zero_iqr == "range":
+            with np.errstate(over="ignore", invalid="ignore"):
+                span = statistic.max - statistic.min
+            scale = np.where(spread < 10 * EPS, unit_where_constant(span), scale)
+        if self.unit_variance:
+            low, high = self.quantile_range
+            scale = scale / (MAD_OF_NORMAL if self.scale == "mad" else ndtri(high / 100) - ndtri(low / 100))
+        return scale
+
+    @fitted
+    def center_(self) -> NDArray[np.float64] | None:
+        """The medians."""
+        return self._learned.statistic.quantile(0.5)[0] if self.with_centering else None
+
+    @fitted
+    def scale_(self) -> NDArray[np.float64] | None:
+        """The divisors."""
+        return self._scale(self._learned.statistic)[0] if self.with_scaling else None
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = not self.with_centering
+        return tags
