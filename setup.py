@@ -21,6 +21,7 @@ class BuildKernels(build_ext):
     """Choose the compiler's flags once it is known which compiler it is."""
 
     def build_extensions(self):
+        """Build with the flags of the compiler found."""
         for extension in self.extensions:
             extension.extra_compile_args = FLAGS.get(self.compiler.compiler_type, [])
         super().build_extensions()

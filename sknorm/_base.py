@@ -61,6 +61,7 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     clip: bool | float | tuple[float, float] | None
     clip_mode: Literal["hard", "soft"]
     n_features_in_: int
+    _learned: Learned
 
     # What a subclass defines.
 

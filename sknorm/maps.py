@@ -128,7 +128,8 @@ class Affine(Map):
     shift: Parameter | None = None
 
     def stages(self) -> list[Stage]:
-        kind, parameters = 0, {}
+        kind = 0
+        parameters: dict[int, Parameter] = {}
         if self.centre is not None or self.scale is not None:
             kind |= _apply.STAGE_DIVIDE
             parameters |= filled((0, self.centre, 0.0), (1, self.scale, 1.0))

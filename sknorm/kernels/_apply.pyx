@@ -48,7 +48,8 @@ cdef class Program:
     def __init__(self, kinds, parameters):
         self.kinds = np.array(kinds, dtype=np.intc)
         self.parameters = np.ascontiguousarray(parameters, dtype=np.float64)
-        if self.parameters.ndim != 4 or self.parameters.shape[0] != len(kinds) or self.parameters.shape[1] != PARAMETERS:
+        if self.parameters.ndim != 4 or self.parameters.shape[0] != len(kinds) \
+                or self.parameters.shape[1] != PARAMETERS:
             raise ValueError("parameters must be of shape (n_stages, 6, n_groups, d)")
 
     def per_value(self):

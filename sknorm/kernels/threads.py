@@ -32,9 +32,7 @@ def effective_n_threads() -> int:
     return max(1, n_threads)
 
 
-def map_chunks(
-    function: Callable[[Chunk], Result], chunks: Sequence[Chunk], n_bytes: int
-) -> list[Result]:
+def map_chunks(function: Callable[[Chunk], Result], chunks: Sequence[Chunk], n_bytes: int) -> list[Result]:
     """Return ``[function(chunk) for chunk in chunks]``, on several threads where ``n_bytes`` is large.
 
     The chunks are the caller's, so what comes back does not depend on the number of threads. The pool lives as long

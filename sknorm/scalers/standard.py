@@ -140,15 +140,15 @@ class StandardScaler(CallbackSupportMixin, Scaler):
     def _learn_with_callbacks(self, X: Any, y: Any, sample_weight: Any, first: bool) -> Self:
         """Learn as one task of scikit-learn's callbacks."""
 
-        def learn(self: StandardScaler) -> Self:
+        def learn(self: StandardScaler) -> None:
             context = self._init_callback_context()
             about = {"estimator": self, "X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
             context.call_on_fit_task_begin(**about)
-            super(StandardScaler, self)._learn(X, y, sample_weight, first)
+            super()._learn(X, y, sample_weight, first)
             context.call_on_fit_task_end(**about, reconstruction_attributes={})
-            return self
 
-        return with_callbacks(learn)(self)
+        with_callbacks(learn)(self)
+        return self
 
     def transform(self, X: Any, copy: bool | None = None) -> Any:
         """Scale X by what was learned; nothing is learned from it.

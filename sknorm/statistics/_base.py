@@ -59,4 +59,3 @@ class Statistic(ABC):
     @abstractmethod
     def merge(self, other: Self) -> Self:
         """Return the statistic of the rows of both; neither changes."""
-
