@@ -18,10 +18,12 @@ cdef extern from "moments.h" nogil:
         ROW_MAX
         N_ROWS
     int summarize_f64(
-        const double *x, ptrdiff_t row_stride, ptrdiff_t column_stride, size_t n, size_t d, double *table, int with_m2
+        const double *x, ptrdiff_t row_stride, ptrdiff_t column_stride, size_t n, size_t d, double *table,
+        int with_moments, int with_extremes
     )
     int summarize_f32(
-        const float *x, ptrdiff_t row_stride, ptrdiff_t column_stride, size_t n, size_t d, double *table, int with_m2
+        const float *x, ptrdiff_t row_stride, ptrdiff_t column_stride, size_t n, size_t d, double *table,
+        int with_moments, int with_extremes
     )
     int scatter_f64(
         const double *x, ptrdiff_t row_stride, ptrdiff_t column_stride, size_t n, size_t d, const double *weights,
@@ -71,7 +73,7 @@ cdef cnp.ndarray whole_strides(cnp.ndarray X):
     return X
 
 
-def summarize(cnp.ndarray X not None, Py_ssize_t start, Py_ssize_t stop, bint with_m2):
+def summarize(cnp.ndarray X not None, Py_ssize_t start, Py_ssize_t stop, bint with_moments, bint with_extremes):
     """Return the table of the rows from start to stop.
 
     Parameters
@@ -79,8 +81,8 @@ def summarize(cnp.ndarray X not None, Py_ssize_t start, Py_ssize_t stop, bint wi
     X : ndarray of shape (n, d), float32 or float64, any strides
     start, stop : int
         The rows to read.
-    with_m2 : bool
-        Whether mean and m2 are wanted; without them a second read of each block is saved.
+    with_moments, with_extremes : bool
+        Which rows are wanted; the others stay as `zeros` has them. One at least.
 
     Returns
     -------
@@ -101,10 +103,10 @@ def summarize(cnp.ndarray X not None, Py_ssize_t start, Py_ssize_t stop, bint wi
         return table
     if kind == cnp.NPY_DOUBLE:
         with nogil:
-            status = summarize_f64(<double *> data, row_stride, column_stride, n, d, cells, with_m2)
+            status = summarize_f64(<double *> data, row_stride, column_stride, n, d, cells, with_moments, with_extremes)
     elif kind == cnp.NPY_FLOAT:
         with nogil:
-            status = summarize_f32(<float *> data, row_stride, column_stride, n, d, cells, with_m2)
+            status = summarize_f32(<float *> data, row_stride, column_stride, n, d, cells, with_moments, with_extremes)
     else:
         raise TypeError(f"X must be float32 or float64, not {X.dtype}")
     check(status)

@@ -1,9 +1,8 @@
 /* Count, mean, centred sum of squares, minimum and maximum of every column, one read of memory.
 
-   A block that fits the cache is read once from memory (sum, minimum, maximum) and once more from the cache (deviations
-   from the block's own mean), then merged into the accumulators by the formula of Chan, Golub and LeVeque (1983). The
-   mean is an unevaluated sum of two doubles; its low part is the mean of the residuals, which the second pass yields
-   for free, so that streams far from zero keep their digits. */
+   A block that fits the cache is read, deviations from a pivot close to its mean are summed, and the result is merged
+   into the accumulators by the formula of Chan, Golub and LeVeque (1983). The mean is an unevaluated sum of two doubles,
+   whose low part the mean deviation yields for free, so that streams far from zero keep their digits. */
 #ifndef SKNORM_MOMENTS_H
 #define SKNORM_MOMENTS_H
 
@@ -55,15 +54,10 @@ SKNORM_INLINE void merge_cell(double *cell, size_t n_cells, double n_b, double m
     *n = total;
 }
 
-/* Turn a mean, the sum of residuals from it and their squares into mean + low and m2. min = max means a constant. */
-SKNORM_INLINE void finish_cell(double count, double min, double max, double *mean, double *low, double *m2,
-                               double residual) {
+/* Turn a pivot, the sum of deviations from it and of their squares into mean + low and m2. */
+SKNORM_INLINE void finish_cell(double count, double *mean, double *low, double *m2, double sum) {
     if (count == 0) return;
-    if (min == max) {
-        *mean = min, *low = 0, *m2 = 0;
-        return;
-    }
-    double shift = residual / count, m2_about_mean = *m2 - residual * shift;
+    double shift = sum / count, m2_about_mean = *m2 - sum * shift;
     *m2 = m2_about_mean < 0 ? 0 : m2_about_mean; /* an infinity or NaN stays, and is reported */
     two_sum(*mean, shift, mean, low);
 }

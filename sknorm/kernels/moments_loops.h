@@ -46,32 +46,36 @@ SKNORM_CLONES void NAME(sums_of_present)(const T *SKNORM_RESTRICT x, size_t rows
         }
 }
 
-/* Sums of deviations from a pivot, of their squares, and extremes. */
-SKNORM_CLONES void NAME(deviations)(const T *SKNORM_RESTRICT x, size_t rows, size_t w, ptrdiff_t stride,
-                                    const double *SKNORM_RESTRICT pivot, double *SKNORM_RESTRICT sum,
-                                    double *SKNORM_RESTRICT m2, double *SKNORM_RESTRICT min,
-                                    double *SKNORM_RESTRICT max) {
-    size_t r = 0;
-    for (; r + 4 <= rows; r += 4, x += 4 * stride) {
-        const T *x1 = x + stride, *x2 = x1 + stride, *x3 = x2 + stride;
-        touch(x, w * sizeof(T)), touch(x1, w * sizeof(T)), touch(x2, w * sizeof(T)), touch(x3, w * sizeof(T));
-        for (size_t j = 0; j < w; j++) {
-            double a = x[j], b = x1[j], c = x2[j], d = x3[j], p = pivot[j];
-            EXTREMES_OF_FOUR
-            a -= p, b -= p, c -= p, d -= p;
-            sum[j] += (a + b) + (c + d);
-            m2[j] += (a * a + b * b) + (c * c + d * d);
-        }
+/* Sums of deviations from a pivot and of their squares, with extremes or without. */
+#define DEVIATIONS(name, EXTREMES_OF_FOUR, EXTREMES_OF_ONE) \
+    SKNORM_CLONES void NAME(name)(const T *SKNORM_RESTRICT x, size_t rows, size_t w, ptrdiff_t stride, \
+                                  const double *SKNORM_RESTRICT pivot, double *SKNORM_RESTRICT sum, \
+                                  double *SKNORM_RESTRICT m2, double *SKNORM_RESTRICT min, \
+                                  double *SKNORM_RESTRICT max) { \
+        size_t r = 0; \
+        for (; r + 4 <= rows; r += 4, x += 4 * stride) { \
+            const T *x1 = x + stride, *x2 = x1 + stride, *x3 = x2 + stride; \
+            touch(x, w * sizeof(T)), touch(x1, w * sizeof(T)), touch(x2, w * sizeof(T)), touch(x3, w * sizeof(T)); \
+            for (size_t j = 0; j < w; j++) { \
+                double a = x[j], b = x1[j], c = x2[j], d = x3[j], p = pivot[j]; \
+                EXTREMES_OF_FOUR \
+                a -= p, b -= p, c -= p, d -= p; \
+                sum[j] += (a + b) + (c + d); \
+                m2[j] += (a * a + b * b) + (c * c + d * d); \
+            } \
+        } \
+        for (; r < rows; r++, x += stride) \
+            for (size_t j = 0; j < w; j++) { \
+                double a = x[j]; \
+                EXTREMES_OF_ONE \
+                a -= pivot[j]; \
+                sum[j] += a; \
+                m2[j] += a * a; \
+            } \
     }
-    for (; r < rows; r++, x += stride)
-        for (size_t j = 0; j < w; j++) {
-            double a = x[j];
-            EXTREMES_OF_ONE
-            a -= pivot[j];
-            sum[j] += a;
-            m2[j] += a * a;
-        }
-}
+DEVIATIONS(deviations, , )
+DEVIATIONS(deviations_and_extremes, EXTREMES_OF_FOUR, EXTREMES_OF_ONE)
+#undef DEVIATIONS
 
 SKNORM_CLONES void NAME(deviations_of_present)(const T *SKNORM_RESTRICT x, size_t rows, size_t w, ptrdiff_t stride,
                                                const double *SKNORM_RESTRICT pivot, double *SKNORM_RESTRICT count,
@@ -116,19 +120,23 @@ static double NAME(mean_of_large)(const T *x, size_t rows, size_t w, ptrdiff_t s
 /* Read a block once: deviations from `pivot`, or plain sums where pivot is NULL. The block is `rows` rows of w = k * d
    lanes (k rows of d columns folded) and, where the rows are contiguous, a last one of `rest` lanes; the lanes' results
    are gathered in the first d. *missing tells whether the block before held a NaN: then the clean pass would be wasted
-   on this one. */
-static int NAME(read_block)(const T *x, size_t rows, size_t w, ptrdiff_t stride, size_t rest, size_t d, int *missing,
-                            const double *pivot, double *count, double *sum, double *m2, double *min, double *max) {
+   on this one. Extremes come with the sums and with the deviations of a block with NaN; with the others on request. */
+static int NAME(read_block)(const T *x, size_t rows, size_t w, ptrdiff_t stride, size_t rest, size_t d, int extremes,
+                            int *missing, const double *pivot, double *count, double *sum, double *m2, double *min,
+                            double *max) {
     const T *last = x + (ptrdiff_t)rows * stride;
     double n = (double)(rows * (w / d) + rest / d), finite = 0;
     for (size_t j = 0; j < w; j++) count[j] = sum[j] = m2[j] = 0, min[j] = INFINITY, max[j] = -INFINITY;
     if (!*missing) {
-        if (pivot) {
-            NAME(deviations)(x, rows, w, stride, pivot, sum, m2, min, max);
-            if (rest) NAME(deviations)(last, 1, rest, 0, pivot, sum, m2, min, max);
-        } else {
+        if (!pivot) {
             NAME(sums)(x, rows, w, stride, sum, min, max);
-            if (rest) NAME(sums)(last, 1, rest, 0, sum, min, max);
+            NAME(sums)(last, rest != 0, rest, 0, sum, min, max);
+        } else if (extremes) {
+            NAME(deviations_and_extremes)(x, rows, w, stride, pivot, sum, m2, min, max);
+            NAME(deviations_and_extremes)(last, rest != 0, rest, 0, pivot, sum, m2, min, max);
+        } else {
+            NAME(deviations)(x, rows, w, stride, pivot, sum, m2, min, max);
+            NAME(deviations)(last, rest != 0, rest, 0, pivot, sum, m2, min, max);
         }
         for (size_t c = 0; c < d; c++) count[c] = n;
         for (size_t j = 0; j < w; j++) finite += sum[j] * 0.0;
@@ -137,10 +145,10 @@ static int NAME(read_block)(const T *x, size_t rows, size_t w, ptrdiff_t stride,
         for (size_t j = 0; j < w; j++) count[j] = sum[j] = m2[j] = 0, min[j] = INFINITY, max[j] = -INFINITY;
         if (pivot) {
             NAME(deviations_of_present)(x, rows, w, stride, pivot, count, sum, m2, min, max);
-            if (rest) NAME(deviations_of_present)(last, 1, rest, 0, pivot, count, sum, m2, min, max);
+            NAME(deviations_of_present)(last, rest != 0, rest, 0, pivot, count, sum, m2, min, max);
         } else {
             NAME(sums_of_present)(x, rows, w, stride, count, sum, min, max);
-            if (rest) NAME(sums_of_present)(last, 1, rest, 0, count, sum, min, max);
+            NAME(sums_of_present)(last, rest != 0, rest, 0, count, sum, min, max);
         }
         *missing = 1;
     }
@@ -161,36 +169,39 @@ static int NAME(read_block)(const T *x, size_t rows, size_t w, ptrdiff_t stride,
 
 /* Merge one block into a table whose rows are n_cells apart.
 
-   The deviations are taken from the mean of the rows before, so that one read is enough; where that mean lies too far
-   off to lose no more than half a bit (the first block, a drift), they are taken from the block's own mean, which costs
-   a second read, of the cache. *steady tells how it went with the block before. `room` is six times w + 16 doubles. */
+   The deviations are taken from the mean of the rows before, so that one read is enough. Where that mean lies too far
+   off to lose no more than half a bit (the first block, a drift), they are taken from the block's own mean, or from its
+   one value if it is constant, which costs a second read, of the cache; *steady tells how it went with the block before.
+   So a constant column deviates by 0 exactly, however many blocks it has. `room` is six times w + 16 doubles. */
 static int NAME(merge_block)(const T *x, size_t rows, size_t w, ptrdiff_t stride, size_t rest, size_t d, double *table,
-                             size_t n_cells, int with_m2, double *room, int *missing, int *steady) {
+                             size_t n_cells, int with_moments, int with_extremes, double *room, int *missing,
+                             int *steady) {
     /* apart by an odd number of cache lines: at 4096 bytes they would share their places in the first-level cache */
     size_t pitch = (w + 7) / 16 * 16 + 8;
     double *count = room, *sum = count + pitch, *m2 = sum + pitch, *min = m2 + pitch, *max = min + pitch;
     double *pivot = max + pitch;
     const double *mean = table + ROW_MEAN * n_cells;
     int status, good = 0;
-    if (with_m2 && *steady) {
+    if (with_moments && *steady) {
         for (size_t c = 0; c < d; c++) pivot[c] = mean[c];
         for (size_t j = d; j < w; j++) pivot[j] = pivot[j - d];
-        status = NAME(read_block)(x, rows, w, stride, rest, d, missing, pivot, count, sum, m2, min, max);
+        status = NAME(read_block)(x, rows, w, stride, rest, d, with_extremes, missing, pivot, count, sum, m2, min, max);
         if (status) return status;
         good = 1;
         for (size_t c = 0; c < d; c++) good &= sum[c] * sum[c] <= 0.25 * count[c] * m2[c] && m2[c] <= DBL_MAX;
     }
     if (!good) {
-        status = NAME(read_block)(x, rows, w, stride, rest, d, missing, NULL, count, sum, m2, min, max);
+        status = NAME(read_block)(x, rows, w, stride, rest, d, 1, missing, NULL, count, sum, m2, min, max);
         if (status) return status;
-        if (with_m2) {
+        if (with_moments) {
             for (size_t c = 0; c < d; c++) {
                 pivot[c] = count[c] ? sum[c] / count[c] : 0;
                 if (!(fabs(pivot[c]) <= DBL_MAX))
                     pivot[c] = NAME(mean_of_large)(x, rows, w, stride, rest, d, c, count[c]);
+                if (min[c] == max[c]) pivot[c] = min[c];
             }
             for (size_t j = d; j < w; j++) pivot[j] = pivot[j - d];
-            NAME(read_block)(x, rows, w, stride, rest, d, missing, pivot, count, sum, m2, min, max);
+            NAME(read_block)(x, rows, w, stride, rest, d, with_extremes, missing, pivot, count, sum, m2, min, max);
             good = 1;
             for (size_t c = 0; c < d; c++) {
                 double off = pivot[c] - mean[c];
@@ -200,12 +211,14 @@ static int NAME(merge_block)(const T *x, size_t rows, size_t w, ptrdiff_t stride
     }
     *steady = good;
     for (size_t c = 0; c < d; c++) {
-        double *low = table + ROW_MIN * n_cells + c, *high = table + ROW_MAX * n_cells + c;
-        *low = LESSER(min[c], *low);
-        *high = GREATER(max[c], *high);
-        if (with_m2) {
+        if (with_extremes) {
+            double *low = table + ROW_MIN * n_cells + c, *high = table + ROW_MAX * n_cells + c;
+            *low = LESSER(min[c], *low);
+            *high = GREATER(max[c], *high);
+        }
+        if (with_moments) {
             double mean_low = 0;
-            finish_cell(count[c], min[c], max[c], pivot + c, &mean_low, m2 + c, sum[c]);
+            finish_cell(count[c], pivot + c, &mean_low, m2 + c, sum[c]);
             merge_cell(table + c, n_cells, count[c], pivot[c], mean_low, m2[c]);
         } else
             table[ROW_COUNT * n_cells + c] += count[c];
@@ -215,7 +228,7 @@ static int NAME(merge_block)(const T *x, size_t rows, size_t w, ptrdiff_t stride
 
 /* Merge n rows of d columns into a table of d cells; strides are in elements. */
 static int NAME(summarize)(const T *x, ptrdiff_t row_stride, ptrdiff_t column_stride, size_t n, size_t d, double *table,
-                           int with_m2) {
+                           int with_moments, int with_extremes) {
     int packed = d == 1 ? row_stride == 1 : column_stride == 1, status = SKNORM_OK, missing = 0, steady = 0;
     size_t k = 1, n_parts = 1;
     if (row_stride == 1 && d > 1 && n > 1) { /* Fortran order: each column is a packed table of its own */
@@ -241,8 +254,8 @@ static int NAME(summarize)(const T *x, ptrdiff_t row_stride, ptrdiff_t column_st
                 start = scratch;
             }
             ptrdiff_t stride = k > 1 || !packed ? (ptrdiff_t)(k * d) : row_stride;
-            status = NAME(merge_block)(start, rows / k, k * d, stride, rows % k * d, d, table, n_parts * d, with_m2,
-                                       room, &missing, &steady);
+            status = NAME(merge_block)(start, rows / k, k * d, stride, rows % k * d, d, table, n_parts * d,
+                                       with_moments, with_extremes, room, &missing, &steady);
         }
     }
     free(scratch);
@@ -268,7 +281,7 @@ static int NAME(scatter)(const T *x, ptrdiff_t row_stride, ptrdiff_t column_stri
             size_t cell = group * d + c;
             if (fabs(v) == INFINITY) return SKNORM_INFINITE;
             if (v != v || weight == 0) continue;
-            if (count[cell] == 0) mean[cell] = v;
+            if (count[cell] == 0) mean[cell] = v; /* so a constant deviates by 0 exactly */
             count[cell] += weight;
             residual[cell] += weight * (v - mean[cell]);
             min[cell] = LESSER(v, min[cell]);
@@ -292,6 +305,6 @@ static int NAME(scatter)(const T *x, ptrdiff_t row_stride, ptrdiff_t column_stri
         }
     }
     for (size_t cell = 0; cell < n_cells; cell++)
-        finish_cell(count[cell], min[cell], max[cell], mean + cell, low + cell, m2 + cell, residual[cell]);
+        finish_cell(count[cell], mean + cell, low + cell, m2 + cell, residual[cell]);
     return SKNORM_OK;
 }

@@ -1,0 +1,135 @@
+"""Sorted runs: the values of a batch, sorted inside each cell (a column of a group)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..kernels import _quantiles as kernels
+from ._base import infinity_error
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """Sorted values of the cells, missing ones and those of weight 0 left out.
+
+    Cell c holds ``items[starts[c]:starts[c] + lengths[c]]``, and as many weights, or 2^level each without weights.
+    ``count`` (sum of weights), ``min`` and ``max`` have the shape (n_groups, n_features).
+    """
+
+    items: NDArray[np.float64]
+    weights: NDArray[np.float64] | None
+    starts: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    count: NDArray[np.float64]
+    min: NDArray[np.float64]
+    max: NDArray[np.float64]
+    exact: bool = True
+    level: int = 0
+    is_exact: NDArray[np.uint8] | None = None
+
+    def read(self, probabilities: Sequence[float], mad: bool) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+        """Return quantiles (n_probabilities, n_groups, n_features) and the MAD (n_groups, n_features)."""
+        exact = np.ones(len(self.starts), np.uint8) if self.is_exact is None else self.is_exact.reshape(-1)
+        table, deviation = kernels.read_cells(
+            self.items, self.weights, self.starts, self.lengths, exact, np.array(probabilities, np.float64), mad
+        )
+        shape = self.count.shape
+        return table.reshape(len(probabilities), *shape), deviation.reshape(shape) if mad else None
+
+
+def dense_runs(
+    X: NDArray[np.floating],
+    sample_weight: NDArray[np.float64] | None = None,
+    codes: NDArray[np.intp] | None = None,
+    n_groups: int = 1,
+) -> Runs:
+    """Sort the columns of a dense batch.
+
+    Raises
+    ------
+    ValueError
+        If X holds an infinity.
+    """
+    n_rows, n_features = X.shape
+    if sample_weight is None and codes is None:
+        columns = np.empty((n_features, n_rows))
+        lengths = np.empty(n_features, np.int64)
+        low, high = np.full(n_features, np.inf), np.full(n_features, -np.inf)
+        if not kernels.sort_columns(X, columns, lengths, low, high):
+            raise infinity_error(X.dtype)
+        starts = np.arange(n_features, dtype=np.int64) * n_rows
+        count = lengths.astype(np.float64)
+        return Runs(columns.reshape(-1), None, starts, lengths, count[None], low[None], high[None])
+    if np.isinf(X).any():
+        raise infinity_error(X.dtype)
+    rows = np.arange(n_rows) if sample_weight is None else np.flatnonzero(sample_weight > 0)
+    values = X[rows].astype(np.float64).reshape(-1)
+    cells = (np.zeros(1, np.intp) if codes is None else codes[rows])[:, None] * n_features + np.arange(n_features)
+    cells = np.broadcast_to(cells, (len(rows), n_features)).reshape(-1)
+    weights = None if sample_weight is None else np.repeat(sample_weight[rows], n_features)
+    present = ~np.isnan(values)
+    if not present.all():
+        values, cells = values[present], cells[present]
+        weights = None if weights is None else weights[present]
+    return _sorted(values, weights, cells, (n_groups, n_features))
+
+
+def sparse_runs(
+    X: Any,
+    sample_weight: NDArray[np.float64] | None = None,
+    codes: NDArray[np.intp] | None = None,
+    n_groups: int = 1,
+) -> Runs:
+    """Sort the entries of a CSR or CSC batch, and one zero for all that is implicit in a cell, weighted.
+
+    Raises
+    ------
+    ValueError
+        If X holds an infinity.
+    """
+    if np.isinf(X.data).any():
+        raise infinity_error(X.dtype)
+    n_rows, n_features = X.shape
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    entries = X.tocoo()
+    row_weight = np.ones(n_rows) if sample_weight is None else np.asarray(sample_weight, np.float64)
+    group = np.zeros(n_rows, np.intp) if codes is None else codes
+    cells = group[entries.row] * n_features + entries.col
+    weights = row_weight[entries.row]
+    n_cells = n_groups * n_features
+    weighed = row_weight > 0
+    n_implicit = np.repeat(np.bincount(group[weighed], minlength=n_groups), n_features)
+    n_implicit -= np.bincount(cells[weights > 0], minlength=n_cells)
+    implicit = np.repeat(np.bincount(group, row_weight, n_groups), n_features) - np.bincount(cells, weights, n_cells)
+    zero = np.flatnonzero((n_implicit > 0) & (implicit > 0))
+    values = entries.data.astype(np.float64)
+    present = ~np.isnan(values) & (weights > 0)
+    return _sorted(
+        np.concatenate([values[present], np.zeros(len(zero))]),
+        np.concatenate([weights[present], implicit[zero]]),
+        np.concatenate([cells[present], zero]),
+        (n_groups, n_features),
+    )
+
+
+def _sorted(
+    values: NDArray[np.float64], weights: NDArray[np.float64] | None, cells: NDArray[Any], shape: tuple[int, int]
+) -> Runs:
+    order = np.lexsort((values, cells))
+    items = values[order]
+    lengths = np.bincount(cells, minlength=shape[0] * shape[1]).astype(np.int64, copy=False)
+    ends = np.cumsum(lengths)
+    starts = ends - lengths
+    count = np.bincount(cells, weights, len(lengths)).astype(np.float64)
+    low, high = np.full(shape, np.inf), np.full(shape, -np.inf)
+    filled = lengths > 0
+    low.reshape(-1)[filled] = items[starts[filled]]
+    high.reshape(-1)[filled] = items[ends[filled] - 1]
+    return Runs(items, None if weights is None else weights[order], starts, lengths, count.reshape(shape), low, high)

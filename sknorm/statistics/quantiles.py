@@ -1,0 +1,378 @@
+"""Quantiles of every column: exact for a one-shot fit, by a KLL sketch for a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any, Self, TypeVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from ..kernels import _quantiles as kernels
+from ._base import Statistic
+from ._runs import Runs, dense_runs, sparse_runs
+from ._selection import SAMPLED, select_quantiles
+
+# Columns selected at once: 32 share the cache lines of a row, and their samples are small beside the input.
+COLUMNS = 32
+
+ARRAYS = ("items", "weights", "offsets", "is_exact", "state", "count", "min", "max", "table", "deviation")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Quantiles(Statistic):
+    """Hold the values seen, or a random summary of them, from which any quantile is read.
+
+    A cell is one column of one group. While the distinct values of a cell fit 3k items, it holds them all with their
+    weights and every quantile is exact; from then on it is a KLL sketch, whose rank error stays below 1 % for k = 400
+    whatever the number of values. The quantile q is linear at position q (W - 1) on the staircase of cumulative
+    weights, so that an integer weight equals as many repeats. NaN and weight 0 are absent.
+
+    Attributes
+    ----------
+    items, weights : ndarray of shape (n_items,), float64
+        The items of all cells, cell after cell, and their weights; sorted by value in an exact cell, and by weight
+        (a power of two, the level) and value in a sketched one.
+    offsets : ndarray of shape (n_groups * n_features + 1,), int64
+        Cell ``group * n_features + feature`` holds ``items[offsets[cell]:offsets[cell + 1]]``.
+    is_exact : ndarray of shape (n_groups, n_features), uint8
+        1 where the items are all the values.
+    state : ndarray of shape (n_groups, n_features), uint64
+        The random state of each cell.
+    count, min, max : ndarray of shape (n_groups, n_features), float64
+        Sum of weights, smallest and greatest value (inf and -inf without a value).
+    k : int
+        The size of the top level of a sketch, at least 8.
+    seed : int
+        What the random states of empty cells were derived from.
+    probabilities : tuple of float
+        The quantiles that a one-shot fit computed exactly.
+    table : ndarray of shape (n_probabilities, n_groups, n_features) or None
+        Their values; NaN for a cell that has been merged since.
+    deviation : ndarray of shape (n_groups, n_features) or None
+        The exact MAD of a one-shot fit; NaN for a cell that has been merged since.
+
+    References
+    ----------
+    Karnin, Lang and Liberty (2016), Optimal quantile approximation in streams, FOCS.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> monday, tuesday = Quantiles.of(np.array([[1.0], [2.0]])), Quantiles.of(np.array([[4.0], [np.nan]]))
+    >>> float(monday.merge(tuesday).quantile(0.75)[0, 0])
+    3.0
+    """
+
+    items: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    offsets: NDArray[np.int64]
+    is_exact: NDArray[np.uint8]
+    state: NDArray[np.uint64]
+    count: NDArray[np.float64]
+    min: NDArray[np.float64]
+    max: NDArray[np.float64]
+    k: int = 400
+    seed: int = 0
+    probabilities: tuple[float, ...] = ()
+    table: NDArray[np.float64] | None = None
+    deviation: NDArray[np.float64] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ARRAYS:
+            array = getattr(self, name)
+            if array is not None:
+                array.setflags(write=False)
+
+    @classmethod
+    def zero(cls, n_groups: int, n_features: int, *, k: int = 400, seed: int = 0) -> Self:
+        """Return the statistic of no rows."""
+        if k < 8:
+            raise ValueError(f"k must be at least 8, got {k}.")
+        # A stream of single rows makes the same zero each time; a large one is not kept alive.
+        make = _zero if n_groups * n_features <= 1000 else _zero.__wrapped__
+        return cast(Self, make(cls, n_groups, n_features, k, seed))
+
+    @classmethod
+    def of(
+        cls,
+        X: Any,
+        sample_weight: NDArray[np.float64] | None = None,
+        codes: NDArray[np.intp] | None = None,
+        n_groups: int = 1,
+        *,
+        k: int = 400,
+        seed: int = 0,
+    ) -> Self:
+        """Return the statistic of one batch.
+
+        Parameters
+        ----------
+        X, sample_weight, codes, n_groups
+            As in ``Statistic.of``.
+        k : int
+            The size of the sketch: rank error falls as 1/k, memory is at most about 3k items a cell.
+        seed : int
+            The seed of the sketch's random choices; the same batches give the same bits.
+
+        Raises
+        ------
+        ValueError
+            If X holds an infinity or the weights sum to 2**62 or more.
+        """
+        result = cls.zero(n_groups, X.shape[1], k=k, seed=seed)
+        for runs in _runs(X, sample_weight, codes, n_groups):
+            result = result._absorb(runs)
+        return result
+
+    @classmethod
+    def exact(
+        cls,
+        X: Any,
+        sample_weight: NDArray[np.float64] | None = None,
+        codes: NDArray[np.intp] | None = None,
+        n_groups: int = 1,
+        *,
+        probabilities: Sequence[float] = (0.25, 0.5, 0.75),
+        mad: bool = False,
+        k: int = 400,
+        seed: int = 0,
+    ) -> Self:
+        """Return the statistic of a one-shot fit: exact quantiles, and a sketch from which to go on.
+
+        The sketch of 40,000 rows or more enters one seeded random row from each run of 2^h rows at level h, which is
+        KLL's own sampling, and the remainder at level 0.
+
+        Parameters
+        ----------
+        X, sample_weight, codes, n_groups, k, seed
+            As in ``of``.
+        probabilities : sequence of float in [0, 1]
+            The quantiles to compute exactly.
+        mad : bool
+            Whether to compute the exact median of |x - median| too.
+
+        Raises
+        ------
+        ValueError
+            As in ``of``.
+        """
+        probabilities = tuple(float(q) for q in probabilities)
+        if sparse.issparse(X) or sample_weight is not None or codes is not None:
+            return cls._exact_by_sorting(X, sample_weight, codes, n_groups, probabilities, mad, k, seed)
+        starts = range(0, X.shape[1], COLUMNS) or range(1)
+        states = kernels.seed_cells(seed, X.shape[1]).reshape(1, -1)
+        parts = []
+        for start in starts:
+            columns = slice(start, start + COLUMNS)
+            part = replace(cls.zero(1, X[:, columns].shape[1], k=k, seed=seed), state=states[:, columns])
+            parts.append(part._learn(X[:, columns], probabilities, mad))
+        return parts[0] if len(parts) == 1 else _stack(parts)
+
+    def _learn(self, X: NDArray[np.floating], probabilities: tuple[float, ...], mad: bool) -> Self:
+        """Return the one-shot statistic of a few dense columns; self is their zero."""
+        if len(X) < SAMPLED:
+            runs = dense_runs(X)
+            table, deviation = runs.read(probabilities, mad)
+            return replace(self._absorb(runs), probabilities=probabilities, table=table, deviation=deviation)
+        selection = select_quantiles(X, probabilities, mad, self.seed)
+        n_features, n_sampled = selection.sample.shape
+        starts = np.arange(n_features, dtype=np.int64) * n_sampled
+        sample = Runs(
+            selection.sample.ravel(), None, starts, selection.n_sampled, self.count, self.min, self.max,
+            exact=False, level=selection.level,
+        )  # fmt: skip
+        rest = dense_runs(X[n_sampled << selection.level :])
+        return replace(
+            self._absorb(sample)._absorb(rest),
+            count=selection.count[None].astype(np.float64),
+            min=selection.min[None],
+            max=selection.max[None],
+            probabilities=probabilities,
+            table=selection.table[:, None],
+            deviation=None if selection.deviation is None else selection.deviation[None],
+        )
+
+    @classmethod
+    def _exact_by_sorting(
+        cls,
+        X: Any,
+        sample_weight: NDArray[np.float64] | None,
+        codes: NDArray[np.intp] | None,
+        n_groups: int,
+        probabilities: tuple[float, ...],
+        mad: bool,
+        k: int,
+        seed: int,
+    ) -> Self:
+        table = np.empty((len(probabilities), n_groups, X.shape[1]))
+        deviation = np.empty((n_groups, X.shape[1])) if mad else None
+        sketch = cls.of(X, sample_weight, codes, n_groups, k=k, seed=seed)
+        # A column at a time: sorting takes several times the memory of what is sorted.
+        columns = X.tocsc() if sparse.issparse(X) else X
+        build = sparse_runs if sparse.issparse(X) else dense_runs
+        for f in range(X.shape[1]):
+            runs = build(columns[:, f : f + 1], sample_weight, codes, n_groups)
+            quantiles, deviations = runs.read(probabilities, mad)
+            table[:, :, f] = quantiles[:, :, 0]
+            if deviation is not None and deviations is not None:
+                deviation[:, f] = deviations[:, 0]
+        return replace(sketch, probabilities=probabilities, table=table, deviation=deviation)
+
+    def merge(self, other: Self) -> Self:
+        """Return the statistic of the rows of both; exact results stay for cells that only one of them has seen.
+
+        Raises
+        ------
+        ValueError
+            If k or the shapes differ.
+        """
+        if self.k != other.k or self.count.shape != other.count.shape:
+            raise ValueError(
+                f"Cannot merge quantiles of k={self.k}, shape {self.count.shape} with k={other.k}, "
+                f"shape {other.count.shape}."
+            )
+        if not other.items.size:
+            return self
+        if not self.items.size:
+            return other
+        merged = self._absorb(other._cells(), other)
+        return self._keep_exact(other, merged) if self.probabilities or other.probabilities else merged
+
+    def _keep_exact(self, other: Self, merged: Self) -> Self:
+        """Carry over exact results of cells that only one side has seen."""
+        first, second = (self, other) if self.probabilities else (other, self)
+        ours, theirs = second.count == 0, first.count == 0
+        if not (ours.any() or theirs.any()):
+            return merged
+        same = first.probabilities == second.probabilities
+
+        def choose(a: NDArray[np.float64] | None, b: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
+            if a is None:
+                return None
+            return np.where(ours, a, np.where(theirs, b, np.nan) if same and b is not None else np.nan)
+
+        return replace(
+            merged,
+            probabilities=first.probabilities,
+            table=choose(first.table, second.table),
+            deviation=choose(first.deviation, second.deviation),
+        )
+
+    def _absorb(self, runs: Runs, other: Self | None = None) -> Self:
+        """Return this sketch with sorted runs, or with the cells of another, in it; without exact results."""
+        items, weights, offsets, exact, state = kernels.merge_cells(
+            self.k,
+            self.items,
+            self.weights,
+            self.offsets,
+            self.is_exact,
+            self.state,
+            runs.items,
+            runs.weights,
+            runs.starts,
+            runs.lengths,
+            runs.is_exact,
+            self.state if other is None else other.state,
+            runs.exact,
+            runs.level,
+        )
+        return type(self)(
+            items,
+            weights,
+            offsets,
+            exact,
+            state,
+            self.count + runs.count,
+            np.minimum(self.min, runs.min),
+            np.maximum(self.max, runs.max),
+            self.k,
+            self.seed,
+        )
+
+    def quantile(self, q: float) -> NDArray[np.float64]:
+        """Return the quantile q of every cell, of shape (n_groups, n_features); NaN for a cell without a value."""
+        return self.quantiles((q,))[0]
+
+    def quantiles(self, probabilities: Sequence[float]) -> NDArray[np.float64]:
+        """Return several quantiles at once, of shape (n_probabilities, n_groups, n_features): one reading of a sketch.
+
+        What a one-shot fit computed exactly is returned as it is.
+        """
+        result = np.full((len(probabilities), *self.count.shape), np.nan)
+        if self.table is not None:
+            for row, q in zip(result, probabilities, strict=True):
+                if q in self.probabilities:
+                    row[:] = self.table[self.probabilities.index(q)]
+        unknown = np.isnan(result)
+        if (unknown & (self.count > 0)).any():
+            result[unknown] = self._cells().read(probabilities, False)[0][unknown]
+        return result
+
+    def mad(self) -> NDArray[np.float64]:
+        """Return the median of |x - median| of every cell, of shape (n_groups, n_features)."""
+        exact = self.deviation
+        if exact is None or np.any(np.isnan(exact) & (self.count > 0)):
+            read = cast(NDArray[np.float64], self._cells().read((), True)[1])
+            return read if exact is None else cast(NDArray[np.float64], np.where(np.isnan(exact), read, exact))
+        return exact
+
+    def _cells(self) -> Runs:
+        starts = self.offsets[:-1]
+        lengths = self.offsets[1:] - starts
+        return Runs(self.items, self.weights, starts, lengths, self.count, self.min, self.max, is_exact=self.is_exact)
+
+
+Kind = TypeVar("Kind", bound=Quantiles)
+
+
+@lru_cache(maxsize=16)
+def _zero(kind: type[Quantiles], n_groups: int, n_features: int, k: int, seed: int) -> Quantiles:
+    shape = (n_groups, n_features)
+    return kind(
+        np.empty(0),
+        np.empty(0),
+        np.zeros(n_groups * n_features + 1, np.int64),
+        np.ones(shape, np.uint8),
+        kernels.seed_cells(seed, n_groups * n_features).reshape(shape),
+        np.zeros(shape),
+        np.full(shape, np.inf),
+        np.full(shape, -np.inf),
+        k,
+        seed,
+    )
+
+
+def _stack(parts: Sequence[Kind]) -> Kind:
+    """Return the statistic of all columns from those of groups of columns, ungrouped."""
+    offsets = [np.zeros(1, np.int64)]
+    for part in parts:
+        offsets.append(offsets[-1][-1] + part.offsets[1:])
+    joined: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts], axis=-1)
+        for name in ARRAYS
+        if name != "offsets" and getattr(parts[0], name) is not None
+    }
+    return replace(parts[0], offsets=np.concatenate(offsets), **joined)
+
+
+def _runs(
+    X: Any, sample_weight: NDArray[np.float64] | None, codes: NDArray[np.intp] | None, n_groups: int
+) -> Iterator[Runs]:
+    """Yield the sorted runs of a batch, chunk by chunk."""
+    if sparse.issparse(X):
+        yield sparse_runs(X, sample_weight, codes, n_groups)
+        return
+    # Half a megabyte of sorted runs stays in the second-level cache; a grouped chunk outweighs the cells it meets.
+    rows = max(1024, (1 << 16) // max(X.shape[1], 1), 0 if codes is None else 8 * n_groups)
+    for start in range(0, len(X), rows):
+        part = slice(start, start + rows)
+        yield dense_runs(
+            X[part],
+            None if sample_weight is None else sample_weight[part],
+            None if codes is None else codes[part],
+            n_groups,
+        )

@@ -1,0 +1,40 @@
+"""Nothing public escapes the common tests."""
+
+import inspect
+
+import pytest
+import registry
+from sklearn.base import BaseEstimator
+
+import sknorm
+import sknorm.statistics
+
+
+def test_every_public_scaler_has_its_entry():
+    public = {getattr(sknorm, name) for name in sknorm.__all__}
+    estimators = {thing for thing in public if inspect.isclass(thing) and issubclass(thing, BaseEstimator)}
+    assert {entry.scaler for entry in registry.SCALERS} == estimators
+
+
+def test_every_public_statistic_has_its_entry():
+    public = {getattr(sknorm.statistics, name) for name in sknorm.statistics.__all__}
+    assert set(registry.STATISTICS) == public - {sknorm.statistics.Statistic}
+
+
+@pytest.mark.parametrize("entry", registry.SCALERS, ids=lambda entry: entry.scaler.__name__)
+def test_an_entry_names_what_its_scaler_learns(entry):
+    assert type(entry.scaler().fit([[1.0], [2.0]])._learned.statistic) is entry.statistic
+    assert entry.statistic in registry.STATISTICS
+
+
+def test_there_are_settings_enough_and_no_two_alike():
+    names = [registry.name_of(scaler) for scaler in registry.instances()]
+    assert len(names) >= 40
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("module", [sknorm, sknorm.statistics], ids=lambda module: module.__name__)
+def test_all_is_sorted_and_true(module):
+    assert list(module.__all__) == sorted(set(module.__all__))
+    for name in module.__all__:
+        assert hasattr(module, name), name
