@@ -28,7 +28,7 @@ class Peer:
     make : callable
         Returns an unfitted object with ``fit`` and, unless it only learns, ``transform`` and ``fit_transform``.
     table : callable
-        Turns an ndarray into the peer's own container; never timed.
+        Turns an array or a pandas frame into the peer's own container; never timed.
     missing : bool
         Whether the peer ignores NaN as we do.
     rtol : float
@@ -37,7 +37,7 @@ class Peer:
 
     module: str
     make: Callable[[], Any]
-    table: Callable[[Any], Any] = np.asarray
+    table: Callable[[Any], Any] = lambda X: X
     missing: bool = True
     rtol: float = 1e-9
 
@@ -85,9 +85,8 @@ class PolarsFrame(Frame):
         import polars as pl
 
         each = pl.all()
-        self.learned_ = X.select(
-            self.centre(each).name.suffix("_centre"), self.scale(each).name.suffix("_scale")
-        ).row(0)
+        learned = self.centre(each).name.suffix("_centre"), self.scale(each).name.suffix("_scale")
+        self.learned_ = X.select(*learned).row(0)
         return self
 
     def transform(self, X: Any) -> Any:
@@ -167,7 +166,7 @@ class DaskML:
 
 
 def dask_ml(name: str, *, missing: bool = False) -> Peer:
-    """Return dask-ml's scaler of that name; its quantiles and extremes turn NaN where a value is."""
+    """Return dask-ml's scaler of that name; its quantiles and extremes are NaN where a value is."""
     return Peer("dask_ml", lambda: DaskML(name), as_chunks, missing=missing)
 
 
@@ -224,7 +223,7 @@ PEERS: dict[str, dict[str, Peer]] = {
     "StandardScaler": {
         SKLEARN: sklearn("StandardScaler"),
         RIVER: river("StandardScaler"),
-        DASK_ML: dask_ml("StandardScaler"),
+        DASK_ML: dask_ml("StandardScaler", missing=True),
         PANDAS: pandas(lambda X: X.mean(), lambda X: X.std(ddof=0)),
         POLARS: polars(lambda X: X.mean(), lambda X: X.std(ddof=0)),
     },

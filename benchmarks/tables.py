@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
 
 MISSING_SHARE = 0.05
+
+DType: TypeAlias = Literal["float64", "float32"]
+Order: TypeAlias = Literal["C", "F"]
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,8 @@ class Table:
     """
 
     shape: tuple[int, int] = (1_000_000, 10)
-    dtype: Literal["float64", "float32"] = "float64"
-    order: Literal["C", "F"] = "C"
+    dtype: DType = "float64"
+    order: Order = "C"
     missing: bool = False
     frame: bool = False
 
@@ -46,19 +49,19 @@ class Table:
         return self.n_values * np.dtype(self.dtype).itemsize
 
     def divided(self, by: int) -> Self:
-        """Return the same with fewer rows, but no fewer than ten; tables of a single row stay."""
+        """Return the same with fewer rows, but with ten at least where it has ten; a single row stays."""
         rows, columns = self.shape
-        return replace(self, shape=(rows if rows == 1 else max(10, rows // by), columns))
+        return replace(self, shape=(max(min(rows, 10), rows // by), columns))
 
 
-# Two, since cases are listed table by table; 240 MB each at most.
+# The last two only: a table is 240 MB at most, and made in a second.
 @lru_cache(maxsize=2)
 def make_table(table: Table) -> Any:
     """Return the table: normal values, each column with an offset and a scale of its own; the same in every run."""
     random = np.random.default_rng(0)
-    n, d = table.shape
+    d = table.shape[1]
     X = np.empty(table.shape, dtype=table.dtype, order=table.order)
-    random.standard_normal(dtype=X.dtype, out=X.reshape(-1, order="A") if table.order == "C" else X.T.reshape(-1))
+    random.standard_normal(dtype=X.dtype, out=(X if table.order == "C" else X.T).reshape(-1))
     X *= np.geomspace(0.5, 50.0, d, dtype=X.dtype)
     X += np.linspace(-3.0, 30.0, d, dtype=X.dtype)
     if table.missing:

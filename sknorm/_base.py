@@ -27,18 +27,20 @@ Result = TypeVar("Result")
 class Learned:
     """All that was learned, swapped in whole: a reader sees the state before or after, never between.
 
-    The map follows from the statistic, so it is made when it is first wanted: a stream that only learns never pays.
+    The map follows from the statistic and the parameters, so it is made when it is first wanted: a stream that only
+    learns never pays. ``checked`` says whether the parameters are those that `fit` checked.
     """
 
-    __slots__ = ("map", "n_rows", "statistic")
+    __slots__ = ("checked", "map", "n_rows", "statistic")
 
-    def __init__(self, statistic: Any, n_rows: float) -> None:
+    def __init__(self, statistic: Any, n_rows: float, checked: bool = True) -> None:
         self.statistic = statistic
         self.n_rows = n_rows
+        self.checked = checked
         self.map: Map | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Learned, (self.statistic, self.n_rows)
+        return Learned, (self.statistic, self.n_rows, self.checked)
 
 
 class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -137,9 +139,7 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         names = {name: state[name] for name in NAMES if name in state}
         try:
             if first:
-                if not get_config()["skip_parameter_validation"]:
-                    self._validate_params()
-                self._check_parameters()
+                self._check_all_parameters()
             if first or not is_plain(X, self):
                 self._refuse_sparse(X, "center")
                 X = check_table(self, X, reset=first, accept_sparse=self._accept_sparse)
@@ -151,7 +151,7 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 batch = learned.statistic.merge(batch)
                 n_rows += learned.n_rows
             self._check_overflow(batch)
-            state["_learned"] = Learned(batch, n_rows)
+            state["_learned"] = Learned(batch, n_rows, checked=first or learned.checked)
         except BaseException:
             # scikit-learn's validation sets the names before it looks at the values.
             for name in NAMES:
@@ -159,6 +159,11 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             state.update(names)
             raise
         return self
+
+    def _check_all_parameters(self) -> None:
+        if not get_config()["skip_parameter_validation"]:
+            self._validate_params()
+        self._check_parameters()
 
     def merge(self, other: Self) -> Self:
         """Absorb what another scaler learned, as if this one had seen its rows too.
@@ -213,25 +218,12 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def __sklearn_is_fitted__(self) -> bool:
         return "_learned" in self.__dict__
 
-    def set_params(self, **params: Any) -> Self:
-        """Set parameters; a fitted scaler keeps what it learned and maps by the new ones.
-
-        Parameters
-        ----------
-        **params : dict
-            Parameters by name.
-
-        Returns
-        -------
-        self : object
-            The scaler.
-        """
-        super().set_params(**params)
-        if params and self.__sklearn_is_fitted__():
-            self._validate_params()
-            self._check_parameters()
-            self._learned = Learned(self._learned.statistic, self._learned.n_rows)
-        return self
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        # A parameter changed after fit takes effect at once, as in scikit-learn.
+        if "_learned" in self.__dict__ and not name.startswith("_") and not name.endswith("_"):
+            learned = self._learned
+            self.__dict__["_learned"] = Learned(learned.statistic, learned.n_rows, checked=False)
 
     # Transforming.
 
@@ -295,6 +287,8 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             check_is_fitted(self)
             raise AssertionError("check_is_fitted raised")
         if learned.map is None:
+            if not learned.checked:
+                self._check_all_parameters()
             learned.map = self._derive(learned.statistic)
         return learned.map
 
@@ -377,7 +371,10 @@ def fitted(compute: Callable[[Any], Result]) -> Result:
     def get(self: Any) -> Result:
         if "_learned" not in self.__dict__:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {compute.__name__!r}")
-        return compute(self)
+        value = compute(self)
+        if isinstance(value, np.ndarray):
+            value.setflags(write=False)
+        return value
 
     return property(get, doc=compute.__doc__)  # type: ignore[return-value]
 

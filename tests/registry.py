@@ -6,12 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import sknorm
-from sknorm.statistics import Extremes, Moments, MomentsAndExtremes, Statistic
-
-# TEMPORARY
-Quantiles = getattr(sknorm.statistics, 'Quantiles', None)
-sknorm.RobustScaler = getattr(sknorm, 'RobustScaler', None)
-# END
+from sknorm.statistics import Extremes, Moments, MomentsAndExtremes, Quantiles, Statistic
 
 
 class Entry(NamedTuple):
@@ -71,7 +66,6 @@ SCALERS = (
     ),
 )
 
-SCALERS = tuple(e for e in SCALERS if e.scaler)  # TEMPORARY
 
 
 def instances() -> list[Any]:
@@ -105,7 +99,6 @@ QUANTILES |= {"mad": Field(lambda s: s.mad(), of_largest=1e-15)}
 
 # A quantile sketch is compared where it is exact: while its values fit.
 STATISTICS = {Extremes: EXTREMES, Moments: MOMENTS, MomentsAndExtremes: MOMENTS | EXTREMES, Quantiles: QUANTILES}
-STATISTICS.pop(None, None)  # TEMPORARY
 
 
 def assert_same(actual: Statistic, expected: Statistic, X: Any = 0.0, group: int | None = None) -> None:

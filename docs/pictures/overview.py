@@ -61,7 +61,8 @@ def draw() -> plt.Figure:
         ax.plot(seen, np.full(len(seen), base + 0.09), "|", color=picture_style.INK, markersize=8, markeredgewidth=1.2)
         low, high = np.quantile(values, (0.05, 0.95))
         ax.text(HIGH + 0.12, base + 0.5, formula, va="center")
-        note = f"middle 90 % spans {high - low:.2f}, outliers up to {ends[-1]:.3g}" + (" →" if ends[-1] > HIGH else "")
+        note = f"middle 90 % spans {high - low:.2f}, outliers up to {ends[-1]:.{0 if ends[-1] > 10 else 2}f}"
+        note += " →" if ends[-1] > HIGH else ""
         ax.text(HIGH + 0.12, base + 0.2, note, va="center", fontsize=8.5, color="#555555")
     ax.set_yticks(range(len(ROWS)), reversed(ROWS), va="bottom", fontfamily="monospace", fontsize=9)
     ax.tick_params(axis="y", length=0)

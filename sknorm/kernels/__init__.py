@@ -1,7 +1,7 @@
 """The compiled inner loops: the only folder that knows about SIMD, strides and dtypes."""
 
 try:
-    from sknorm.kernels import _apply, _moments
+    from sknorm.kernels import _apply, _moments, _quantiles
 except ModuleNotFoundError as error:
     raise ImportError(
         "sknorm was imported from its source folder, where its compiled kernels are not. Leave the checkout's root "
@@ -9,4 +9,4 @@ except ModuleNotFoundError as error:
         "pip install -e ."
     ) from error
 
-__all__ = ["_apply", "_moments"]
+__all__ = ["_apply", "_moments", "_quantiles"]

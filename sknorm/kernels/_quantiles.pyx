@@ -269,6 +269,9 @@ def merge_cells(
     are all the values (``runs_exact``) or a sample.
     """
     cdef Py_ssize_t n_cells = cnp.PyArray_SIZE(offsets) - 1, cell, room = 0, n = 0, n_a, n_b
+    if not n_cells == exact.size == state.size == other_starts.size == other_lengths.size == other_state.size \
+            or other_exact is not None and other_exact.size != n_cells:
+        raise ValueError("cells to be merged must be as many")
     cdef bint weighted = other_weights is not None
     cdef double *item = <double *> data_of(items, cnp.NPY_DOUBLE)
     cdef double *weight = <double *> data_of(weights, cnp.NPY_DOUBLE)

@@ -23,6 +23,7 @@ class RobustScaler(Scaler):
     ``z = (x − median)/(q₇₅ − q₂₅)``, or by the median absolute deviation, ``median|x − median|``. A few outliers move
     none of them. `fit` is exact; `partial_fit` and `merge` go on with a quantile sketch, exact while its 1,200 or so
     values hold all rows and within 1 % of rank after. Missing values are ignored in learning and stay in transforming.
+    Weights count repeats: the rank of a quantile q is ``q · (Σ w − 1)``, so weights that sum to 1 must be scaled up.
 
     Parameters
     ----------
@@ -128,7 +129,10 @@ class RobustScaler(Scaler):
         return Quantiles.exact(X, sample_weight, probabilities=(low, 0.5, high), mad=self.scale == "mad")
 
     def _check_overflow(self, statistic: Quantiles) -> None:
-        self._refuse_overflow(self._spread(statistic), "scale")
+        with np.errstate(over="ignore"):
+            span = statistic.max - statistic.min
+        if np.isposinf(span).any():  # no scale is wider, and a sketch takes long to read
+            self._refuse_overflow(self._scale(statistic), "scale")
 
     def _derive(self, statistic: Quantiles) -> Map:
         centre = statistic.quantile(0.5) if self.with_centering else None
@@ -141,7 +145,8 @@ class RobustScaler(Scaler):
             return statistic.mad()
         low, high = self.quantile_range
         with np.errstate(over="ignore"):
-            return statistic.quantile(high / 100) - statistic.quantile(low / 100)
+            lower, upper = statistic.quantiles((low / 100, high / 100))
+            return upper - lower
 
     def _scale(self, statistic: Quantiles) -> NDArray[np.float64]:
         spread = self._spread(statistic)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sknorm._errors import infinity_error
 
-__all__ = ["Statistic", "infinity_error"]
+__all__ = ["Statistic", "check_codes", "infinity_error"]
 
 
 class Statistic(ABC):
@@ -54,8 +54,21 @@ class Statistic(ABC):
         ------
         ValueError
             If X holds an infinity.
+        IndexError
+            If a code lies outside ``range(n_groups)``.
         """
 
     @abstractmethod
     def merge(self, other: Self) -> Self:
         """Return the statistic of the rows of both; neither changes."""
+
+
+def check_codes(codes: NDArray[np.intp] | None, n_groups: int, n_samples: int) -> NDArray[np.intp] | None:
+    """Return the codes, None where there is but one group; raise where one lies outside ``range(n_groups)``."""
+    if codes is None:
+        return None if n_groups == 1 else np.zeros(n_samples, dtype=np.intp)
+    if codes.shape != (n_samples,):
+        raise ValueError(f"codes must have the shape ({n_samples},), one for each row, not {codes.shape}")
+    if n_samples and not (codes.min() >= 0 and codes.max() < n_groups):
+        raise IndexError("a group's code lies outside range(n_groups)")
+    return codes

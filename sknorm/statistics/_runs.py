@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import _quantiles as kernels
-from ._base import infinity_error
+from sknorm.kernels import _quantiles as kernels
+from sknorm.statistics._base import infinity_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Runs:
             self.items, self.weights, self.starts, self.lengths, exact, np.array(probabilities, np.float64), mad
         )
         shape = self.count.shape
-        return table.reshape(len(probabilities), *shape), deviation.reshape(shape) if mad else None
+        return table.reshape(len(probabilities), *shape), None if deviation is None else deviation.reshape(shape)
 
 
 def dense_runs(

@@ -10,9 +10,9 @@ from math import ceil, floor, inf, nextafter, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import _quantiles as kernels
-from ..kernels.threads import map_chunks
-from ._base import infinity_error
+from sknorm.kernels import _quantiles as kernels
+from sknorm.kernels.threads import map_chunks
+from sknorm.statistics._base import infinity_error
 
 # Fewer rows than this are sorted; from more, between half as many and as many are sampled.
 SAMPLED = 40_000
@@ -83,6 +83,10 @@ def select_quantiles(X: NDArray[np.floating], probabilities: Sequence[float], ma
         map_chunks(deviate, range(n_features), X.nbytes)
         deviation = _quantiles(X, deviations, n_sampled, (0.5,), median)[0][0]
     return Selection(table, deviation, count, low, high, sample, n_sampled, level)
+
+
+# Ranks first..end, and the values that have them: sorted, or one for all.
+Piece = tuple[int, int, NDArray[np.float64] | float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,11 +175,12 @@ def _pass(
         kept = kernels.take_kept(counts, f)
         starts, ends = np.searchsorted(kept, low[ranges]).tolist(), np.searchsorted(kept, high[ranges]).tolist()
         below = (count[f] - above[ranges]).tolist()
-        pieces = [
+        pieces: list[Piece] = [
             (rank, rank + end - start, kept[start:end]) for rank, start, end in zip(below, starts, ends, strict=True)
         ]
         below = (count[f] - threshold_above[threshold_offset[f] : threshold_offset[f + 1]]).tolist()
-        pieces += list(zip(below[::2], below[1::2], brackets[f].atoms, strict=True))
+        atoms = brackets[f].atoms
+        pieces += [(first, end, atom) for first, end, atom in zip(below[::2], below[1::2], atoms, strict=True)]
         return _read(pieces, int(count[f]), probabilities)
 
     return map_chunks(read, range(len(samples)), X.nbytes), count, minimum, maximum
@@ -213,9 +218,7 @@ def _bracket(sample: NDArray[np.float64], probabilities: Sequence[float], deviat
     return Brackets(ranges + [(inf, inf)] * (-len(ranges) % FUSED or (0 if ranges else FUSED)), atoms)
 
 
-def _read(
-    pieces: list[tuple[int, int, NDArray[np.float64] | float]], count: int, probabilities: Sequence[float]
-) -> list[float] | None:
+def _read(pieces: list[Piece], count: int, probabilities: Sequence[float]) -> list[float] | None:
     """Return the quantiles of one column from the values of the ranks first..last, or None where they lie outside."""
     values: list[float] = []
     if count == 0:
@@ -223,13 +226,13 @@ def _read(
     for q in probabilities:
         position = q * (count - 1)
         below = floor(position)
-        pair = []
+        pair: list[float] = []
         for rank in (below, min(below + 1, count - 1)):
             for first, last, held in pieces:
                 if first <= rank < last:
-                    pair.append(held if isinstance(held, float) else held[rank - first])
+                    pair.append(held if isinstance(held, float) else float(held[rank - first]))
                     break
             else:
                 return None
-        values.append(kernels.interpolate(*pair, position - below, q == 0.5))
+        values.append(kernels.interpolate(pair[0], pair[1], position - below, q == 0.5))
     return values

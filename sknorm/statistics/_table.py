@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sknorm.kernels import _moments
 from sknorm.kernels.threads import map_chunks
-from sknorm.statistics._base import Statistic, infinity_error
+from sknorm.statistics._base import Statistic, check_codes, infinity_error
 
 # Values a chunk holds: the unit of work of a thread, and so part of what decides the bits of a result.
 CHUNK = 1 << 20
@@ -75,6 +75,7 @@ def _table_of(
     rows: slice,
 ) -> NDArray[np.float64]:
     """Return the kernel's table of a batch, dense or sparse."""
+    codes = check_codes(codes, n_groups, X.shape[0])
     if sp.issparse(X):
         return _table_of_sparse(X, sample_weight, codes, n_groups)
     if sample_weight is not None or codes is not None:

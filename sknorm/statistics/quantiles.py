@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ..kernels import _quantiles as kernels
-from ._base import Statistic
-from ._runs import Runs, dense_runs, sparse_runs
-from ._selection import SAMPLED, select_quantiles
+from sknorm.kernels import _quantiles as kernels
+from sknorm.statistics._base import Statistic, check_codes
+from sknorm.statistics._runs import Runs, dense_runs, sparse_runs
+from sknorm.statistics._selection import SAMPLED, select_quantiles
 
 # Columns selected at once: 32 share the cache lines of a row, and their samples are small beside the input.
 COLUMNS = 32
@@ -123,6 +123,7 @@ class Quantiles(Statistic):
         ValueError
             If X holds an infinity or the weights sum to 2**62 or more.
         """
+        codes = check_codes(codes, n_groups, X.shape[0])
         result = cls.zero(n_groups, X.shape[1], k=k, seed=seed)
         for runs in _runs(X, sample_weight, codes, n_groups):
             result = result._absorb(runs)
@@ -160,6 +161,7 @@ class Quantiles(Statistic):
         ValueError
             As in ``of``.
         """
+        codes = check_codes(codes, n_groups, X.shape[0])
         probabilities = tuple(float(q) for q in probabilities)
         if sparse.issparse(X) or sample_weight is not None or codes is not None:
             return cls._exact_by_sorting(X, sample_weight, codes, n_groups, probabilities, mad, k, seed)

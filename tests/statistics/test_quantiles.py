@@ -116,7 +116,7 @@ def test_threads_change_no_bit(monkeypatch):
     results = []
     for n_threads in (1, 2, 5):
         monkeypatch.setattr(threads, "effective_n_threads", lambda n=n_threads: n)
-        np.random.seed(n_threads)
+        np.random.seed(n_threads)  # noqa: NPY002
         fitted = Quantiles.exact(X, mad=True)
         results.append((fitted, fitted.merge(Quantiles.of(X[:5000]))))
     for fitted, merged in results[1:]:
@@ -247,7 +247,8 @@ def test_streams_stay_within_one_percent(kind, size):
         assert rank_error(ordered, sketch.quantile(q)[0, 0], q) < 0.01
     assert rank_error(np.sort(np.abs(x - np.median(x))), sketch.mad()[0, 0], 0.5) < 0.02
     if kind in ("duplicates", "tied"):
-        assert sketch.is_exact[0, 0] and sketch.quantile(0.3)[0, 0] == np.percentile(x, 30)
+        assert sketch.is_exact[0, 0]
+        assert sketch.quantile(0.3)[0, 0] == np.percentile(x, 30)
 
 
 def test_going_on_after_an_exact_fit():
@@ -257,7 +258,8 @@ def test_going_on_after_an_exact_fit():
     sketch = Quantiles.exact(x[:200_000, None])
     assert sketch.items.size < 1500
     sketch = sketch.merge(Quantiles.of(x[200_000:300_000, None])).merge(Quantiles.exact(x[300_000:, None]))
-    assert sketch.table is None and sketch.count[0, 0] == len(x)
+    assert sketch.table is None
+    assert sketch.count[0, 0] == len(x)
     for q in np.linspace(0.05, 0.95, 19):
         assert rank_error(ordered, sketch.quantile(q)[0, 0], q) < 0.01
 

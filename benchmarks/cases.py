@@ -1,0 +1,230 @@
+"""The rows of the table, and what each of them must reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal, Self
+
+from benchmarks.goals import Goal, at_most, faster, within
+from benchmarks.peers import DASK_ML, DATASKETCHES, PANDAS, POLARS, RIVER, SKLEARN
+from benchmarks.tables import DType, Order, Table
+
+READ, COPY, ONE_THREAD, INPUT = "a read", "a copy", "one thread", "the input"
+Unit = Literal["ms", "µs", "ns a value", "MB"]
+MILLION_BY_TEN = Table()
+
+
+@dataclass(frozen=True)
+class Case:
+    """A row: what is done to which table, against whom, and what must come out.
+
+    Parameters
+    ----------
+    work : str
+        A key of `benchmarks.measures.MEASURES`.
+    estimator : str
+        A class of sknorm.
+    table : Table
+        What it is done to.
+    params : tuple of (str, value) pairs
+        The estimator's parameters; peers run with their defaults.
+    against : tuple of str
+        Peers and limits, by name. What is not installed is left out.
+    threads : int
+        How many threads sknorm may use.
+    unit : str
+        What the row is printed in.
+    goals : tuple of Goal
+        The stated figures.
+    """
+
+    work: str
+    estimator: str = ""
+    table: Table = MILLION_BY_TEN
+    params: tuple[tuple[str, object], ...] = ()
+    against: tuple[str, ...] = (SKLEARN,)
+    threads: int = 1
+    unit: Unit = "ms"
+    goals: tuple[Goal, ...] = ()
+
+    @property
+    def task(self) -> str:
+        """What is done, in words."""
+        params = ", ".join(f"{name}={value}" for name, value in self.params)
+        name = f"{self.estimator}({params})" if params else self.estimator
+        return f"{name}.{self.work}" if name else self.work
+
+    def on(self, table: Table) -> Self:
+        """Return the same row for another table."""
+        return replace(self, table=table)
+
+
+DTYPES: tuple[DType, ...] = ("float64", "float32")
+ORDERS: tuple[Order, ...] = ("C", "F")
+C, F, FRAME = MILLION_BY_TEN, Table(order="F"), Table(order="F", frame=True)
+FLOAT32, MISSING = Table(dtype="float32"), Table(missing=True)
+LAYOUTS = [
+    Table(dtype=dtype, order=order, missing=missing)
+    for dtype in DTYPES
+    for order in ORDERS
+    for missing in (False, True)
+]
+FRAMES = [FRAME, Table(order="F", frame=True, missing=True)]
+SHAPES = [(1_000_000, 30), (100_000, 300), (10_000_000, 1)]
+GIGABYTE = (12_500_000, 10)
+
+STANDARD = {
+    C: (faster(14), within(2.5, READ)),
+    F: (faster(6),),
+    FRAME: (faster(6),),
+    FLOAT32: (faster(14),),
+    MISSING: (faster(12),),
+}
+EXTREMES = {C: (faster(10),), F: (faster(2.5),), MISSING: (faster(10),), FLOAT32: (faster(10),)}
+ROBUST = dict.fromkeys((C, F, MISSING, FLOAT32), (faster(10),))
+
+
+def fits() -> list[Case]:
+    """Return the fits of 1,000,000 × 10 on one thread."""
+    return [
+        *(Case("fit", "StandardScaler", t, against=(SKLEARN, READ), goals=STANDARD.get(t, ())) for t in LAYOUTS),
+        *(Case("fit", "StandardScaler", t, against=(SKLEARN, PANDAS, READ), goals=STANDARD.get(t, ())) for t in FRAMES),
+        *(
+            Case("fit", name, t, against=(SKLEARN, READ), goals=goals)
+            for name, stated in (("MinMaxScaler", EXTREMES), ("MaxAbsScaler", EXTREMES), ("RobustScaler", ROBUST))
+            for t, goals in stated.items()
+        ),
+        *(Case("fit", name, t, against=(PANDAS, READ)) for name in ("MeanScaler", "DecimalScaler") for t in (C, F)),
+    ]
+
+
+def transforms() -> list[Case]:
+    """Return the transforms of 1,000,000 × 10 on one thread.
+
+    scikit-learn's StandardScaler and RobustScaler do not clip: they are timed with less to do.
+    """
+    to_copy = within(1.15, COPY)
+    clipping = {"StandardScaler": 3.0, "MinMaxScaler": True, "MaxAbsScaler": True, "RobustScaler": 3.0}
+    return [
+        *(Case("transform", "StandardScaler", t, against=(SKLEARN, COPY)) for t in (C, F, FRAME)),
+        *(
+            Case(
+                "transform",
+                name,
+                t,
+                params=(("clip", clip),),
+                against=(SKLEARN, COPY),
+                goals=(to_copy, faster(3)) if t.order == "C" and t.dtype == "float64" else (to_copy,),
+            )
+            for name, clip in clipping.items()
+            for t in (C, F, FLOAT32, MISSING)
+        ),
+        *(
+            Case("transform", name, C, params=(("clip", True),), against=(PANDAS, COPY))
+            for name in ("MeanScaler", "DecimalScaler")
+        ),
+    ]
+
+
+def other_shapes() -> list[Case]:
+    """Return the rows of the other shapes, which no figure is stated for."""
+    return [
+        case.on(replace(case.table, shape=shape))
+        for shape in SHAPES
+        for case in (
+            *(Case("fit", "StandardScaler", t, against=(SKLEARN, READ)) for t in (C, F, FLOAT32, MISSING)),
+            Case("fit", "MinMaxScaler", against=(SKLEARN, READ)),
+            Case("fit", "RobustScaler", against=(SKLEARN, READ)),
+            Case("transform", "StandardScaler", params=(("clip", 3.0),), against=(SKLEARN, COPY)),
+        )
+    ]
+
+
+def two_threads() -> list[Case]:
+    """Return the rows on two threads: against other libraries' threads, and against one of ours.
+
+    Only these have Polars and dask-ml, whose pools have as many threads as the machine has cores.
+    """
+    others = {"fit": (POLARS, DASK_ML, READ), "fit_transform": (POLARS, DASK_ML, COPY)}
+    own = ("fit", "transform")
+    return [
+        *(
+            Case(work, "StandardScaler", C, against=against, threads=2, goals=(faster(1, POLARS),))
+            for work, against in others.items()
+        ),
+        *(Case(work, "StandardScaler", F, against=against, threads=2) for work, against in others.items()),
+        *(
+            Case(work, name, replace(C, shape=shape), (), (ONE_THREAD,), 2, goals=(faster(1.4, ONE_THREAD),))
+            for shape in ((1_000_000, 10), (400_000, 10))
+            for name in ("StandardScaler", "MinMaxScaler", "RobustScaler")
+            for work in own
+        ),
+        *(
+            Case(work, "StandardScaler", replace(t, shape=shape), (), (ONE_THREAD,), 2)
+            for t, shape in ((F, (1_000_000, 10)), (MISSING, (1_000_000, 10)), (C, (10_000_000, 1)))
+            for work in own
+        ),
+    ]
+
+
+def rows() -> list[Case]:
+    """Return the calls on a single row."""
+    row = Table((1, 30))
+    stated = (faster(20),)
+    return [
+        *(
+            Case(work, name, row, unit="µs", goals=stated)
+            for name in ("StandardScaler", "MinMaxScaler", "MaxAbsScaler")
+            for work in ("transform", "partial_fit")
+        ),
+        Case("transform", "RobustScaler", row, unit="µs", goals=stated),
+        Case("transform", "StandardScaler", row, (("clip", 3.0),), unit="µs", goals=stated),
+        Case("partial_fit", "RobustScaler", row, unit="µs", against=(DATASKETCHES,)),
+        Case("learn and transform", "StandardScaler", Table((1, 10)), unit="µs", against=(SKLEARN, RIVER)),
+        Case("learn and transform", "MinMaxScaler", Table((1, 10)), unit="µs", against=(SKLEARN, RIVER)),
+    ]
+
+
+def streams() -> list[Case]:
+    """Return the quantile sketches' streams, ten columns at once and one alone."""
+    return [
+        Case(
+            f"partial_fit, batches of {batch:,}",
+            "RobustScaler",
+            Table((1_000_000, columns)),
+            against=(DATASKETCHES,),
+            unit="ns a value",
+            goals=(at_most(40e-9),) if columns == 10 else (),
+        )
+        for columns in (10, 1)
+        for batch in (1_000, 100_000)
+    ]
+
+
+def memory() -> list[Case]:
+    """Return the peaks of memory beyond input and output, on 1 GB."""
+    tables = [replace(t, shape=GIGABYTE) for t in (C, MISSING, FRAME, FRAMES[1])]
+    small, tenth = (at_most(8e6),), (within(0.1, INPUT),)
+    return [
+        *(Case(f"memory of {work}", "StandardScaler", t, threads=2, unit="MB", goals=small)
+          for work in ("fit", "transform") for t in tables),
+        *(Case("memory of fit", name, t, threads=2, unit="MB", goals=small)
+          for name in ("MinMaxScaler", "MaxAbsScaler") for t in tables[1::2]),
+        *(Case("memory of fit", name, tables[1], against=(), threads=2, unit="MB", goals=small)
+          for name in ("MeanScaler", "DecimalScaler")),
+        Case("memory of transform", "MinMaxScaler", tables[1], (("clip", True),), threads=2, unit="MB", goals=small),
+        *(Case("memory of fit", "RobustScaler", t, (), (SKLEARN, INPUT), 2, "MB", tenth) for t in tables),
+        Case("memory of transform", "RobustScaler", tables[1], threads=2, unit="MB", goals=small),
+    ]  # fmt: skip
+
+
+CASES = [
+    *fits(),
+    *transforms(),
+    *other_shapes(),
+    *two_threads(),
+    *rows(),
+    *streams(),
+    *memory(),
+    Case("import", table=Table((0, 0)), goals=(at_most(30e-3),)),
+]

@@ -1,0 +1,200 @@
+"""How each kind of work is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
+from pickle import dumps
+from typing import Any
+
+import numpy as np
+from joblib import parallel_config
+
+from benchmarks.cases import COPY, INPUT, ONE_THREAD, READ, Case
+from benchmarks.goals import SKNORM
+from benchmarks.imports import seconds_to_import
+from benchmarks.memory import memory_beyond
+from benchmarks.peers import PEERS, Peer, ours
+from benchmarks.tables import Table, make_table
+from benchmarks.timing import interleaved
+
+Call = Callable[[], object]
+
+
+@dataclass
+class Result:
+    """What a row measured.
+
+    Parameters
+    ----------
+    case : Case
+        The row as it ran.
+    amounts : dict of str to float
+        Seconds (or bytes) by contender.
+    reduced : bool
+        Whether the table was smaller than the one the figures are stated for.
+    same_bits : bool or None
+        Whether one thread learned and returned the same bits, where that was asked.
+    note : str
+        Why something is missing.
+    """
+
+    case: Case
+    amounts: dict[str, float]
+    reduced: bool = False
+    same_bits: bool | None = None
+    note: str = field(default="")
+
+
+# Work: given an unfitted scaler, the table and what it is fitted on, the call to be timed.
+
+
+def fit(scaler: Any, X: Any, train: Any) -> Call:
+    return lambda: scaler.fit(X)
+
+
+def fit_transform(scaler: Any, X: Any, train: Any) -> Call:
+    return lambda: scaler.fit_transform(X)
+
+
+def transform(scaler: Any, X: Any, train: Any) -> Call:
+    scaler.fit(train)
+    return lambda: scaler.transform(X)
+
+
+def partial_fit(scaler: Any, X: Any, train: Any) -> Call:
+    scaler.fit(train)
+    return lambda: scaler.partial_fit(X)
+
+
+def learn_and_transform(scaler: Any, X: Any, train: Any) -> Call:
+    scaler.fit(train)
+    return lambda: (scaler.partial_fit(X), scaler.transform(X))
+
+
+WORK: dict[str, Callable[[Any, Any, Any], Call]] = {
+    "fit": fit,
+    "fit_transform": fit_transform,
+    "transform": transform,
+    "partial_fit": partial_fit,
+    "learn and transform": learn_and_transform,
+}
+
+
+def plain_read(X: Any) -> object:
+    """Read every byte of the table once, as fast as NumPy can.
+
+    The bits are compared as integers: NumPy's vectorized maximum of integers is its fastest reduction (80 MB in 2.4 ms,
+    a sum takes 3.0), and does not stop at a NaN as a maximum of floats may.
+    """
+    values = np.asarray(X).ravel(order="K")
+    return np.maximum.reduce(values.view(f"i{values.itemsize}"))
+
+
+def plain_copy(X: Any) -> object:
+    """Copy the table in its own memory order; `ndarray.copy` would transpose a Fortran-ordered one."""
+    return np.asarray(X).copy(order="K")
+
+
+LIMITS: dict[str, Callable[[Any], object]] = {READ: plain_read, COPY: plain_copy}
+
+
+def contenders(case: Case) -> dict[str, Peer]:
+    """Return our estimator and the peers that are installed, by name."""
+    peers = PEERS.get(case.estimator, {})
+    known = {name: peers[name] for name in case.against if name in peers}
+    return {SKNORM: ours(case.estimator, **dict(case.params))} | {n: p for n, p in known.items() if p.installed}
+
+
+def absent(case: Case) -> str:
+    """Return a note on the peers that are not installed."""
+    peers = PEERS.get(case.estimator, {})
+    names = [name for name in case.against if name in peers and not peers[name].installed]
+    return f"not installed: {', '.join(names)}" if names else ""
+
+
+def trained_on(table: Table) -> Table:
+    """Return what to fit on before a call is timed: the table itself, or more rows like its only one."""
+    return table if table.shape[0] > 1 else Table((1_000, table.shape[1]), dtype=table.dtype)
+
+
+def measure_call(case: Case, repeat: int) -> Result:
+    """Time one call on a table of each contender, the limit and, where asked, of ours on one thread."""
+    X, train = make_table(case.table), make_table(trained_on(case.table))
+    work = WORK[case.work]
+    calls = {name: work(peer.make(), peer.table(X), peer.table(train)) for name, peer in contenders(case).items()}
+    calls |= {name: partial(LIMITS[name], X) for name in case.against if name in LIMITS}
+    same_bits = None
+    if ONE_THREAD in case.against:
+        calls[ONE_THREAD] = on_one_thread(work(contenders(case)[SKNORM].make(), X, train))
+        same_bits = bits(case, X, threads=case.threads) == bits(case, X, threads=1)
+    with parallel_config(n_jobs=case.threads):
+        return Result(case, interleaved(calls, repeat), same_bits=same_bits, note=absent(case))
+
+
+def on_one_thread(call: Call) -> Call:
+    """Return the call under joblib's limit of one thread."""
+
+    def limited() -> object:
+        with parallel_config(n_jobs=1):
+            return call()
+
+    return limited
+
+
+def bits(case: Case, X: Any, threads: int) -> bytes:
+    """Return what is learned from X, and what X is mapped to, on so many threads."""
+    with parallel_config(n_jobs=threads):
+        scaler = contenders(case)[SKNORM].make().fit(X)
+        mapped: bytes = scaler.transform(X).tobytes(order="A")
+        return dumps(scaler) + mapped
+
+
+def measure_stream(case: Case, repeat: int, batch: int) -> Result:
+    """Time a new sketch a column fed with the whole table in batches of rows."""
+    X = make_table(case.table)
+    edges = [*range(0, len(X), batch), len(X)]
+    batches = [X[start:stop] for start, stop in pairwise(edges)]
+
+    def feed(peer: Peer) -> None:
+        scaler = peer.make()
+        for rows in batches:
+            scaler.partial_fit(rows)
+
+    calls = {name: partial(feed, peer) for name, peer in contenders(case).items()}
+    with parallel_config(n_jobs=case.threads):
+        amounts = interleaved(calls, repeat)
+    return Result(case, {name: s / case.table.n_values for name, s in amounts.items()}, note=absent(case))
+
+
+def measure_memory(case: Case, repeat: int, work: str) -> Result:
+    """Return the peak of memory beyond input and output of each contender, each in a process of its own."""
+    amounts, note = {}, ""
+    for name in (SKNORM, *(name for name in case.against if name != INPUT)):
+        params = case.params if name == SKNORM else ()
+        amount = memory_beyond(name, case.estimator, params, case.table, work, case.threads)
+        if isinstance(amount, str):
+            note = amount
+        else:
+            amounts[name] = float(amount)
+    if INPUT in case.against:
+        amounts[INPUT] = float(case.table.n_bytes)
+    return Result(case, amounts, note=note)
+
+
+def measure_import(case: Case, repeat: int) -> Result:
+    """Return what `import sknorm` takes once `sklearn.preprocessing` is imported, and what that took."""
+    sklearn, sknorm = seconds_to_import(("sklearn.preprocessing", "sknorm"), repeat)
+    return Result(case, {SKNORM: sknorm, "scikit-learn": sklearn})
+
+
+MEASURES: dict[str, Callable[[Case, int], Result]] = {
+    **dict.fromkeys(WORK, measure_call),
+    "partial_fit, batches of 1,000": partial(measure_stream, batch=1_000),
+    "partial_fit, batches of 100,000": partial(measure_stream, batch=100_000),
+    "memory of fit": partial(measure_memory, work="fit"),
+    "memory of transform": partial(measure_memory, work="transform"),
+    "import": measure_import,
+}

@@ -1,0 +1,54 @@
+"""The same work gives the same numbers as every peer's: what is timed side by side is the same thing."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import sknorm
+
+ROOT = Path(__file__).parents[1]
+if not (ROOT / "benchmarks").exists():
+    pytest.skip("the benchmarks are not beside the tests", allow_module_level=True)
+# Last, so that an installed sknorm is not shadowed by the source folder.
+sys.path.append(str(ROOT))
+
+from benchmarks.peers import PEERS  # noqa: E402
+
+PAIRS = [pytest.param(name, peer, id=f"{name}-{peer}") for name, peers in PEERS.items() for peer in peers]
+
+
+def columns(missing):
+    """Return 2,000 rows of columns that are offset, skewed, small and negative."""
+    random = np.random.default_rng(7)
+    X = random.normal(size=(2_000, 4)) * [1.0, 20.0, 1e-3, 5.0] + [0.0, 300.0, 0.0, -40.0]
+    X[:, 3] = -np.exp(X[:, 3] / 20)
+    if missing:
+        X[random.random(X.shape) < 0.05] = np.nan
+    return X
+
+
+def test_every_estimator_has_its_peers():
+    from sklearn.base import BaseEstimator
+
+    scalers = {name for name in sknorm.__all__ if isinstance(getattr(sknorm, name), type)}
+    assert set(PEERS) == {name for name in scalers if issubclass(getattr(sknorm, name), BaseEstimator)}
+
+
+@pytest.mark.parametrize("missing", [False, True], ids=["full", "missing"])
+@pytest.mark.parametrize(("name", "peer"), PAIRS)
+def test_same_numbers(name, peer, missing):
+    other = PEERS[name][peer]
+    if not other.installed:
+        pytest.skip(f"{other.module} is not installed")
+    if missing and not other.missing:
+        pytest.skip(f"{peer} does not ignore NaN")
+    X = columns(missing)
+    expected = getattr(sknorm, name)().fit_transform(X)
+    scaler, table = other.make(), other.table(X)
+    actual = np.asarray(scaler.fit(table).transform(table), dtype=np.float64)
+    np.testing.assert_allclose(actual, expected, rtol=other.rtol, atol=other.rtol)
+    if hasattr(scaler, "fit_transform"):
+        whole = np.asarray(other.make().fit_transform(table), dtype=np.float64)
+        np.testing.assert_allclose(whole, expected, rtol=other.rtol, atol=other.rtol)
