@@ -2,7 +2,11 @@
 
 import inspect
 import os
+import re
 from pathlib import Path
+from typing import Any
+
+from numpydoc.docscrape_sphinx import SphinxDocString
 
 import sknorm
 import sknorm.datasets
@@ -31,6 +35,7 @@ if os.environ.get("SKNORM_DOCS_INTERSPHINX"):  # links into other projects' page
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "images", "pictures", "api/generated/names.rst"]
 default_role = "py:obj"
+rst_prolog = ".. currentmodule:: sknorm\n"
 nitpicky = False
 highlight_language = "python"
 add_module_names = False
@@ -39,6 +44,9 @@ autodoc_typehints = "none"  # the docstrings say more
 
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
+# An attribute that is a property is described by its class's docstring, which says more than the property's.
+describe = SphinxDocString._process_param
+SphinxDocString._process_param = lambda self, name, text, fake: describe(self, name, text, False)
 
 plot_formats = ["svg"]
 plot_html_show_formats = False
@@ -76,8 +84,8 @@ def is_method(value: object) -> bool:
     return inspect.isfunction(inspect.unwrap(getattr(value, "__func__", value)))
 
 
-def write_names() -> None:
-    """Write the tables of the API page from the public names, so that a new name needs no edit in the docs."""
+def tables(toctree: str) -> str:
+    """Return the tables of the API page, made from the public names: a new name needs no edit in the docs."""
     public = {name: getattr(sknorm, name) for name in sknorm.__all__ if not name.startswith("__")}
     maps = [name for name, value in vars(sknorm.maps).items() if is_map(value)]
     sections = {
@@ -95,10 +103,9 @@ def write_names() -> None:
     for title, (module, names) in sections.items():
         if names:
             lines += [title, "-" * len(title), "", f".. currentmodule:: {module}", "", notes.get(title, ""), ""]
-            lines += [".. autosummary::", "   :toctree: .", "   :nosignatures:", "", *[f"   {n}" for n in names], ""]
-    target = Path(__file__).parent / "api" / "generated" / "names.rst"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text("\n".join(lines), encoding="utf-8")
+            lines += [".. autosummary::", f"   :toctree: {toctree}", "   :nosignatures:", ""]
+            lines += [*(f"   {name}" for name in names), ""]
+    return "\n".join(lines)
 
 
 def is_map(value: object) -> bool:
@@ -106,6 +113,27 @@ def is_map(value: object) -> bool:
     return inspect.isclass(value) and issubclass(value, sknorm.maps.Map)
 
 
-write_names()
+def fill_in(app: object, docname: str, source: list[str]) -> None:
+    """Put the tables in their place on the API page."""
+    if docname == "api":
+        source[0] = source[0].replace(".. public-names", tables("api/generated"))
+
+
+def escape_bars(app: object, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
+    """Let docstrings write absolute values between bars, which reStructuredText takes for a substitution."""
+    lines[:] = [line if "``" in line else re.sub(r"(?<!\\)\|", r"\\|", line) for line in lines]
+
+
+def setup(app: Any) -> None:
+    """Connect the two hooks."""
+    app.connect("source-read", fill_in)
+    app.connect("autodoc-process-docstring", escape_bars)
+
+
+# autosummary looks for names before any page is read, so it is given a file of its own.
+NAMES = Path(__file__).parent / "api" / "generated" / "names.rst"
+NAMES.parent.mkdir(parents=True, exist_ok=True)
+NAMES.write_text(tables("."), encoding="utf-8")
 autosummary_generate = ["api/generated/names.rst"]
 autosummary_context = {"own_methods": own_methods}
+suppress_warnings = ["config.cache"]  # the context holds a function

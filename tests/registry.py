@@ -94,8 +94,8 @@ MOMENTS = COUNT | {
     "variance": Field(lambda s: s.variance(), relative=1e-12),
 }
 EXTREMES = COUNT | {"min": Field(lambda s: s.min), "max": Field(lambda s: s.max)}
-QUANTILES = EXTREMES | {f"q{p}": Field(lambda s, p=p: s.quantile(p), of_largest=1e-15) for p in (0, 0.25, 0.5, 0.9, 1)}
-QUANTILES |= {"mad": Field(lambda s: s.mad(), of_largest=1e-15)}
+QUANTILES = EXTREMES | {f"q{p}": Field(lambda s, p=p: s.quantile(p), of_largest=1e-13) for p in (0, 0.25, 0.5, 0.9, 1)}
+QUANTILES |= {"mad": Field(lambda s: s.mad(), of_largest=1e-13)}
 
 # A quantile sketch is compared where it is exact: while its values fit.
 STATISTICS = {Extremes: EXTREMES, Moments: MOMENTS, MomentsAndExtremes: MOMENTS | EXTREMES, Quantiles: QUANTILES}

@@ -59,10 +59,19 @@ def state_of(scaler):
 CHECKED = [scaler for scaler in instances() if scaler.copy]
 
 
+def applies(scaler, check):
+    """Say whether scikit-learn's check is one that its own scalers pass.
+
+    Release 1.6 puts a sparse matrix before scalers that refuse it, StandardScaler() too (its issue 30139).
+    """
+    sparse = scaler.__sklearn_tags__().input_tags.sparse
+    return sparse or check.func.__name__ != "check_sample_weight_equivalence_on_sparse_data"
+
+
 def each_check(scalers):
     """Return scikit-learn's mark with a list in place of the generator of older releases, which pytest 9 refuses."""
     mark = parametrize_with_checks(scalers).mark
-    return pytest.mark.parametrize(mark.args[0], list(mark.args[1]), **mark.kwargs)
+    return pytest.mark.parametrize(mark.args[0], [pair for pair in mark.args[1] if applies(*pair)], **mark.kwargs)
 
 
 @each_check(CHECKED)
@@ -138,13 +147,25 @@ def test_parameters_assigned_after_fit_change_the_map(scaler, X):
     np.testing.assert_array_equal(late.transform(X.copy()), clone(scaler).fit(X).transform(X.copy()))
 
 
+@pytest.mark.parametrize("verb", ["transform", "inverse_transform", "fit", "fit_transform"])
 @each_class
-def test_bad_parameter_set_after_fit_is_refused_in_whole(scaler_class, X):
+def test_bad_parameter_set_after_fit_is_refused_at_the_next_verb(scaler_class, verb, X):
     scaler = scaler_class().fit(X)
     expected, before = scaler.transform(X), scaler.get_params()
-    with pytest.raises(ValueError, match="'clip' parameter"):
-        scaler.set_params(clip=-1.0, copy=False)
-    assert scaler.get_params() == before
+    scaler.set_params(clip=-1.0)
+    for _ in range(2):
+        with pytest.raises(ValueError, match=f"The 'clip' parameter of {scaler_class.__name__} must be"):
+            getattr(scaler, verb)(X)
+    np.testing.assert_array_equal(scaler.set_params(**before).transform(X), expected)
+
+
+@each_class
+def test_parameters_can_be_set_one_by_one_after_fit(scaler_class, X):
+    """Between the two assignments the pair makes no sense; nobody has asked for a map yet."""
+    scaler = scaler_class(clip=(-1.0, 2.0)).fit(X)
+    scaler.clip_mode = "soft"
+    scaler.clip = 3.0
+    expected = scaler_class(clip=3.0, clip_mode="soft").fit(X).transform(X)
     np.testing.assert_array_equal(scaler.transform(X), expected)
 
 
@@ -225,7 +246,9 @@ def test_set_output(scaler, container, source, X):
         # Frames are in column order, where the mean is added up in another order.
         np.testing.assert_allclose(np.asarray(out), expected, rtol=1e-12, atol=1e-13)
         if container != "default":
-            assert list(out.columns) == (["x0", "x1", "x2"] if source == "numpy" else ["a", "b", "c"])
+            # Not every release of scikit-learn reads the names of every release of Polars.
+            theirs = sklearn.preprocessing.StandardScaler().set_output(transform=container).fit_transform(table)
+            assert list(out.columns) == list(theirs.columns)
         if container == source == "pandas":
             assert out.index.equals(table.index)
     assert type(scaler.inverse_transform(expected)) is np.ndarray

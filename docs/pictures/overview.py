@@ -20,7 +20,7 @@ ROWS = {
     "MaxAbsScaler()": "x / max|x|",
     "DecimalScaler()": "x / 10ʲ",
     "RobustScaler()": "(x − median) / IQR",
-    "RobustScaler(clip=3,\nclip_mode=\"soft\")": "squashed into (−3, 3)",
+    'RobustScaler(clip=3,\nclip_mode="soft")': "squashed into (−3, 3)",
 }
 SCALERS = (
     StandardScaler(),
@@ -51,7 +51,7 @@ def draw() -> plt.Figure:
     raw.xaxis.set_major_formatter("{x:,.0f}")
     raw.spines["left"].set_visible(False)
 
-    for i, ((name, formula), scaler) in enumerate(zip(ROWS.items(), SCALERS, strict=True)):
+    for i, (formula, scaler) in enumerate(zip(ROWS.values(), SCALERS, strict=True)):
         base = len(ROWS) - 1 - i
         colour = picture_style.COLOURS[type(scaler).__name__]
         values = scaler.fit_transform(column)

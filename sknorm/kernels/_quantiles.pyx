@@ -112,10 +112,15 @@ def count_rows(
             brackets.high = &high[0]
             brackets.offset = &offset[0]
             brackets.above = &above[0]
-            brackets.threshold = &threshold[0] if threshold.shape[0] else NULL
+            brackets.threshold = NULL
+            brackets.threshold_above = NULL
+            if threshold.shape[0]:
+                brackets.threshold = &threshold[0]
+                brackets.threshold_above = &threshold_above[0]
             brackets.threshold_offset = &threshold_offset[0]
-            brackets.threshold_above = &threshold_above[0] if threshold.shape[0] else NULL
-            brackets.centre = NULL if centre is None else &centre[0]
+            brackets.centre = NULL
+            if centre is not None:
+                brackets.centre = &centre[0]
             brackets.tally = tally
             brackets.kept = count.kept
             failed = sknorm_count_rows(data, row_stride, column_stride, single, n_rows, n_columns, &brackets)
@@ -367,7 +372,9 @@ def read_cells(
         for cell in range(n_cells):
             a.n = lengths[cell]
             a.item = &items[0] + starts[cell]
-            a.weight = NULL if weights is None else &weights[0] + starts[cell]
+            a.weight = NULL
+            if weights is not None:
+                a.weight = &weights[0] + starts[cell]
             a.exact = exact[cell]
             failed = sknorm_read_cell(
                 &sketch, &a, &probabilities[0] if probabilities.shape[0] else NULL, probabilities.shape[0],

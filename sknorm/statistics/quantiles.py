@@ -22,7 +22,7 @@ COLUMNS = 32
 ARRAYS = ("items", "weights", "offsets", "is_exact", "state", "count", "min", "max", "table", "deviation")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Quantiles(Statistic):
     """Hold the values seen, or a random summary of them, from which any quantile is read.
 
