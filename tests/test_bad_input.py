@@ -50,7 +50,8 @@ def expected_outcome(name, verb, *arguments, fitted_to=None, **keywords):
         scaler.fit(fitted_to)
     if not hasattr(scaler, verb):  # RobustScaler has no partial_fit in scikit-learn
         verb = "fit" if fitted_to is None else "transform"
-    result = outcome(getattr(scaler, verb), *arguments, **keywords)
+    with np.errstate(all="ignore"):  # inf − inf in scikit-learn's own sums
+        result = outcome(getattr(scaler, verb), *arguments, **keywords)
     return result and (result[0], result[1].replace(PEERS.get(name, name), name))
 
 
@@ -83,7 +84,7 @@ TABLES = {
     "numeric strings": lambda: [["1", "2", "3"], ["4", "5", "6"]],
     "object strings": lambda: np.array([["a", "b", "c"]], dtype=object),
     "object dicts": lambda: np.array([[{}, {}, {}]], dtype=object),
-    "object None": lambda: np.array([[1.0, 2.0, None]], dtype=object),
+    "object None": lambda: np.array([[1.0, 2.0, None], [1.0, 2.0, 3.0]], dtype=object),
     "object inf": lambda: np.array([[1.0, 2.0, np.inf]], dtype=object),
     "object huge": lambda: np.array([[1, 2, 10**400]], dtype=object),
     "bytes": lambda: np.array([[b"a", b"b", b"c"]]),
@@ -92,7 +93,7 @@ TABLES = {
     "datetime": lambda: np.zeros((2, 3), dtype="M8[ns]"),
     "timedelta": lambda: np.zeros((2, 3), dtype="m8[ns]"),
     "structured": lambda: np.zeros((2, 3), dtype=[("a", float)]),
-    "np.matrix": lambda: np.asmatrix(np.ones((2, 3))),
+    "np.matrix": lambda: np.ones((2, 3)).view(np.matrix),
     "masked array": lambda: np.ma.masked_array(np.ones((2, 3)), mask=np.eye(2, 3)),
     "dict": lambda: {"a": [1.0], "b": [2.0], "c": [3.0]},
     "set": lambda: {1.0, 2.0, 3.0},
@@ -150,18 +151,14 @@ def test_table_after_fit(name, verb, table, X):
 @each_table
 @each_class
 def test_table_to_map(name, table, verb, copy, X):
-    if verb == "inverse_transform" and name in ("MaxAbsScaler", "DecimalScaler") and table()is None:
-        pytest.skip("the same as any")
     scaler = ours(name, copy=copy).fit(X)
     before = state_of(scaler)
     data, twin = table(), table()
     expected = expected_outcome(name, verb, table(), fitted_to=X)
     got = outcome(getattr(scaler, verb), data)
-    if verb == "inverse_transform" and expected and expected[0] is ValueError and "broadcast" in expected[1]:
-        pytest.fail("a table of another width belongs to another test")
     assert got == expected
     assert state_of(scaler) == before
-    if expected and isinstance(data, np.ndarray):
+    if expected and isinstance(data, np.ndarray) and data.dtype != object:
         assert data.tobytes() == twin.tobytes()
 
 

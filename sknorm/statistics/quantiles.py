@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import Any, Self, TypeVar, cast
 
@@ -86,6 +86,9 @@ class Quantiles(Statistic):
             array = getattr(self, name)
             if array is not None:
                 array.setflags(write=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), tuple(getattr(self, field.name) for field in fields(self))
 
     @classmethod
     def zero(cls, n_groups: int, n_features: int, *, k: int = 400, seed: int = 0) -> Self:
