@@ -10,6 +10,7 @@ from benchmarks.peers import DASK_ML, DATASKETCHES, PANDAS, POLARS, RIVER, SKLEA
 from benchmarks.tables import DType, Order, Table
 
 READ, COPY, ONE_THREAD, INPUT = "a read", "a copy", "one thread", "the input"
+READ_BY_TWO = "a read by two threads"
 Unit = Literal["ms", "µs", "ns a value", "MB"]
 MILLION_BY_TEN = Table()
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from pickle import dumps
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 from joblib import parallel_config
 
-from benchmarks.cases import COPY, INPUT, ONE_THREAD, READ, Case
+from benchmarks.cases import COPY, INPUT, ONE_THREAD, READ, READ_BY_TWO, Case
 from benchmarks.goals import SKNORM
 from benchmarks.imports import seconds_to_import
 from benchmarks.memory import memory_beyond
@@ -33,19 +34,19 @@ class Result:
         The row as it ran.
     amounts : dict of str to float
         Seconds (or bytes) by contender.
-    reduced : bool
-        Whether the table was smaller than the one the figures are stated for.
     same_bits : bool or None
         Whether one thread learned and returned the same bits, where that was asked.
     note : str
-        Why something is missing.
+        What else is to be said, for instance why something is missing.
+    reduced : bool
+        Whether the table was smaller than the one the figures are stated for.
     """
 
     case: Case
     amounts: dict[str, float]
-    reduced: bool = False
     same_bits: bool | None = None
-    note: str = field(default="")
+    note: str = ""
+    reduced: bool = False
 
 
 # Work: given an unfitted scaler, the table and what it is fitted on, the call to be timed.
@@ -93,6 +94,14 @@ def plain_read(X: Any) -> object:
     return np.maximum.reduce(values.view(f"i{values.itemsize}"))
 
 
+def plain_read_by_two(X: Any) -> object:
+    """Read every byte once, on two threads: what a second thread can gain here, which is little where others work."""
+    values = np.asarray(X).ravel(order="K")
+    middle = values.size // 2
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(plain_read, (values[:middle], values[middle:])))
+
+
 def plain_copy(X: Any) -> object:
     """Copy the table in its own memory order; `ndarray.copy` would transpose a Fortran-ordered one."""
     return np.asarray(X).copy(order="K")
@@ -126,12 +135,15 @@ def measure_call(case: Case, repeat: int) -> Result:
     work = WORK[case.work]
     calls = {name: work(peer.make(), peer.table(X), peer.table(train)) for name, peer in contenders(case).items()}
     calls |= {name: partial(LIMITS[name], X) for name in case.against if name in LIMITS}
-    same_bits = None
-    if ONE_THREAD in case.against:
-        calls[ONE_THREAD] = on_one_thread(work(contenders(case)[SKNORM].make(), X, train))
-        same_bits = bits(case, X, threads=case.threads) == bits(case, X, threads=1)
+    if ONE_THREAD not in case.against:
+        with parallel_config(n_jobs=case.threads):
+            return Result(case, interleaved(calls, repeat), note=absent(case))
+    calls[ONE_THREAD] = on_one_thread(work(contenders(case)[SKNORM].make(), X, train))
+    calls |= {READ: partial(plain_read, X), READ_BY_TWO: partial(plain_read_by_two, X)}
     with parallel_config(n_jobs=case.threads):
-        return Result(case, interleaved(calls, repeat), same_bits=same_bits, note=absent(case))
+        amounts = interleaved(calls, repeat)
+    same_bits = bits(case, X, threads=case.threads) == bits(case, X, threads=1)
+    return Result(case, amounts, same_bits, f"a read gains {amounts[READ] / amounts[READ_BY_TWO]:.2f} ×")
 
 
 def on_one_thread(call: Call) -> Call:

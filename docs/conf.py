@@ -6,8 +6,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-from numpydoc.docscrape_sphinx import SphinxDocString
-
 import sknorm
 import sknorm.datasets
 import sknorm.maps
@@ -39,14 +37,12 @@ rst_prolog = ".. currentmodule:: sknorm\n"
 nitpicky = False
 highlight_language = "python"
 add_module_names = False
+toc_object_entries_show_parents = "hide"
 python_use_unqualified_type_names = True
 autodoc_typehints = "none"  # the docstrings say more
 
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
-# An attribute that is a property is described by its class's docstring, which says more than the property's.
-describe = SphinxDocString._process_param
-SphinxDocString._process_param = lambda self, name, text, fake: describe(self, name, text, False)
 
 plot_formats = ["svg"]
 plot_html_show_formats = False
@@ -125,7 +121,12 @@ def escape_bars(app: object, what: str, name: str, obj: object, options: object,
 
 
 def setup(app: Any) -> None:
-    """Connect the two hooks."""
+    """Connect the hooks."""
+    from numpydoc.docscrape_sphinx import SphinxDocString
+
+    # An attribute that is a property is described by its class's docstring, which says more than the property's.
+    describe = SphinxDocString._process_param
+    SphinxDocString._process_param = lambda self, name, text, fake: describe(self, name, text, False)
     app.connect("source-read", fill_in)
     app.connect("autodoc-process-docstring", escape_bars)
 

@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from sknorm._errors import infinity_error
 from sknorm._validation import check_scaled, check_table, check_weights, is_plain
 from sknorm.maps import Chain, Clip, Map, Squash
 from sknorm.statistics import Statistic
@@ -300,7 +301,7 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if sp.issparse(X):
             return self._apply_sparse(map_, X, copy)
         if X.dtype == np.float16:
-            return map_(X.astype(np.float32)).astype(np.float16)
+            return map_(as_float32(X)).astype(np.float16)
         return map_(X, None if copy or not X.flags.writeable else X)
 
     def _apply_sparse(self, map_: Map, X: Any, copy: bool) -> Any:
@@ -310,14 +311,15 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 "let the clipping interval contain 0, or convert X to a dense array."
             )
         if X.dtype == np.float16:
-            return map_.on_sparse(X.astype(np.float32), X.astype(np.float32)).astype(np.float16)
+            single = as_float32(X)
+            return map_.on_sparse(single, single.copy()).astype(np.float16)
         return map_.on_sparse(X, X.copy() if copy else X)
 
     # What rules have in common.
 
     def _clips(self, shape: tuple[int, ...], interval: tuple[float, float] | None) -> tuple[Map, ...]:
         """Return the maps that ``clip`` asks for after scaling; ``interval`` is what True means."""
-        if self.clip is None or self.clip is False:
+        if clips_nothing(self.clip):
             return ()
         if self.clip_mode == "soft":
             return (Squash(np.full(shape, float(self.clip))),)  # type: ignore[arg-type]
@@ -326,15 +328,16 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def _check_clip(self, interval: tuple[float, float] | None) -> None:
         """Raise where ``clip`` and ``clip_mode`` make no sense together, or for this scaler."""
-        name = type(self).__name__
-        if self.clip is None or self.clip is False:
+        if clips_nothing(self.clip):
             return
         if self.clip_mode == "soft":
             if isinstance(self.clip, (bool, np.bool_, tuple)):
                 raise ValueError(f"clip_mode='soft' takes one number as clip, not {self.clip!r}; e.g. clip=3.0.")
-        elif self.clip is True or isinstance(self.clip, np.bool_):
+        elif isinstance(self.clip, (bool, np.bool_)):
             if interval is None:
-                raise ValueError(f"clip=True has no meaning for {name}; give a number or a pair, e.g. clip=3.0.")
+                raise ValueError(
+                    f"clip=True has no meaning for {type(self).__name__}; give a number or a pair, e.g. clip=3.0."
+                )
         elif isinstance(self.clip, tuple):
             if len(self.clip) != 2 or not all(isinstance(bound, Real) for bound in self.clip):
                 raise ValueError(f"clip must be a pair of numbers, not {self.clip!r}.")
@@ -346,9 +349,9 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         clips = self._clips(shape, interval)
         return Chain(map_, *clips) if clips else map_
 
-    def _refuse_overflow(self, values: NDArray[np.float64], what: str) -> None:
-        """Raise for the first column where ``values`` (NaN: nothing learned) is infinite."""
-        columns = np.flatnonzero(np.isinf(values).any(axis=0))
+    def _refuse_overflow(self, values: NDArray[np.float64], count: NDArray[np.float64], what: str) -> None:
+        """Raise for the first column with values where what was learned from them is not finite."""
+        columns = np.flatnonzero((~np.isfinite(values) & (count > 0)).any(axis=0))
         if columns.size:
             names = getattr(self, "feature_names_in_", None)
             name = columns[0] if names is None else repr(names[columns[0]])
@@ -381,7 +384,16 @@ def fitted(compute: Callable[[Any], Result]) -> Result:
 
 def as_float32(X: Any) -> Any:
     """Return half precision as single, which the kernels read; everything else as it is."""
-    return X.astype(np.float32) if X.dtype == np.float16 else X
+    if X.dtype != np.float16:
+        return X
+    if np.isinf(X.data if sp.issparse(X) else X).any():  # the kernels would name their own dtype
+        raise infinity_error(X.dtype)
+    return X.astype(np.float32)
+
+
+def clips_nothing(clip: Any) -> bool:
+    """Say whether ``clip`` is None or False, NumPy's too; 0 is neither."""
+    return clip is None or (isinstance(clip, (bool, np.bool_)) and not clip)
 
 
 def clip_bounds(clip: Any, interval: tuple[float, float] | None) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -155,6 +156,10 @@ def test_table_to_map(name, table, verb, copy, X):
     before = state_of(scaler)
     data, twin = table(), table()
     expected = expected_outcome(name, verb, table(), fitted_to=X)
+    if expected and verb == "inverse_transform":  # where scikit-learn gives its check no names
+        message = re.sub("^Input contains", "Input X contains", expected[1])
+        message = re.sub(r" is required\.$", f" is required by {name}.", message)
+        expected = expected[0], message.replace("None expected", f"{name} expected")
     got = outcome(getattr(scaler, verb), data)
     assert got == expected
     assert state_of(scaler) == before
@@ -320,6 +325,16 @@ def test_bad_weights_beside_new_names(name, X):
 
 
 @each_class
+def test_weights_whose_sum_overflows(name, X):
+    scaler = ours(name).fit(X * 2)
+    before = state_of(scaler)
+    for verb in (scaler.fit, scaler.partial_fit):
+        with pytest.raises(ValueError, match="overflow"):
+            verb(X, sample_weight=np.full(6, 1e308))
+    assert state_of(scaler) == before
+
+
+@each_class
 def test_weights_are_not_changed(name, X):
     weights = np.array([1.0, 0, 2, 0, 3, 1])
     ours(name).fit(X, sample_weight=weights).partial_fit(X, sample_weight=weights)
@@ -452,6 +467,15 @@ def test_overflow_names_the_column(name, values, what, verb, named, rng):
     assert state_of(scaler) == before
 
 
+@pytest.mark.parametrize("name", ["MinMaxScaler", "MeanScaler", "StandardScaler"])
+def test_overflow_in_a_stream(name):
+    scaler = ours(name).fit([[-1.7e308]])
+    before = state_of(scaler)
+    with pytest.raises(ValueError, match="of column 0 overflows"):
+        scaler.partial_fit([[1.7e308]])
+    assert state_of(scaler) == before
+
+
 @pytest.mark.parametrize(("name", "values", "what"), OVERFLOWS)
 def test_overflow_in_a_merge(name, values, what):
     low, high = (np.array(half)[:, np.newaxis] for half in np.split(np.array(values), 2))
@@ -530,7 +554,10 @@ def test_arrays_of_other_libraries(name, verb, kind, X):
 
 DISPATCH = """
 import numpy as np, pandas as pd, sklearn, sknorm
-sklearn.set_config(array_api_dispatch=True)
+try:
+    sklearn.set_config(array_api_dispatch=True)
+except ImportError as error:
+    raise SystemExit(f"skip: {{error}}")
 X = np.arange(12.0).reshape(4, 3)
 for scaler in {scalers}:
     out = scaler.fit(X).transform(X)
@@ -549,4 +576,6 @@ def test_numpy_arrays_under_array_api_dispatch():
     }
     script = DISPATCH.format(scalers=f"[{scalers}]")
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
+    if done.stderr.startswith("skip: "):
+        pytest.skip(done.stderr.removeprefix("skip: ").strip())
     assert done.returncode == 0, done.stderr

@@ -3,10 +3,8 @@
 import ast
 import doctest
 import inspect
-import os
 import re
-import subprocess
-import sys
+import runpy
 from pathlib import Path
 
 import pytest
@@ -62,24 +60,18 @@ def test_first_pages_have_examples(path):
 
 
 @pytest.mark.parametrize("path", PICTURES, ids=name_of)
-def test_picture_is_drawn(path, tmp_path):
+def test_picture_is_drawn(path, monkeypatch, tmp_path):
     pytest.importorskip("matplotlib", reason="the pictures need matplotlib")
-    script = (
-        "import runpy, sys\n"
-        f"sys.path.insert(0, {str(path.parent)!r})\n"
-        f"module = runpy.run_path({str(path)!r})\n"
-        "import matplotlib.pyplot as plt\n"
-        "figure = module['draw']() if 'draw' in module else plt.gcf()\n"
-        "figure.savefig('picture.png')\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", script],
-        cwd=tmp_path,
-        env=os.environ | {"MPLBACKEND": "Agg", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    monkeypatch.syspath_prepend(str(path.parent))
+    import matplotlib.pyplot as plt
+
+    plt.switch_backend("Agg")
+    with plt.rc_context():
+        module = runpy.run_path(str(path))
+        figure = module["draw"]() if "draw" in module else plt.gcf()
+        figure.savefig(tmp_path / "picture.png")
+    plt.close("all")
     assert (tmp_path / "picture.png").stat().st_size > 10_000
 
 

@@ -12,6 +12,7 @@ from registry import SCALERS, assert_same, instances, name_of
 from sklearn.base import clone
 from strategies import batches, tables
 
+import sknorm
 import sknorm.kernels.threads
 import sknorm.maps
 
@@ -165,9 +166,11 @@ def test_refused_merges_change_nothing(scaler, X):
 def test_nan_is_absent(scaler, X):
     whole = clone(scaler).fit(X)
     for j, column in enumerate(X.T):
-        present = column[~np.isnan(column), np.newaxis]
-        assert_learned_the_same(clone(scaler).fit(column[:, np.newaxis]), alone := clone(scaler).fit(present), present)
-        got, wanted = whole.transform(X.copy())[~np.isnan(column), j], alone.transform(present.copy())[:, 0]
+        there = ~np.isnan(column)
+        present = column[there, np.newaxis]
+        alone = clone(scaler).fit(present)
+        assert_same(statistic_of(clone(scaler).fit(column[:, np.newaxis])), statistic_of(alone), present)
+        got, wanted = whole.transform(X.copy())[there, j], alone.transform(present.copy())[:, 0]
         np.testing.assert_allclose(got, wanted, rtol=1e-9, atol=1e-9)
 
 
@@ -175,7 +178,6 @@ def test_nan_is_absent(scaler, X):
 def test_a_batch_without_a_value_changes_nothing_for_its_column(scaler, X):
     stream = clone(scaler).partial_fit(X)
     before = {name: value for name, value in attributes_of(stream).items() if np.shape(value)}
-    assert before or {*attributes_of(stream).values()} <= {None, len(X)}
     image = stream.transform(X.copy())
     batch = X[:50].copy()
     batch[:, [0, 3]] = np.nan
@@ -190,9 +192,7 @@ def test_a_column_first_seen_late_is_learned_then(scaler, X):
     late = X.copy()
     late[:120, 0] = np.nan
     stream = clone(scaler).partial_fit(late[:120])
-    got = stream.transform(X[:5].copy())[:, 0]
-    if getattr(stream, "mean_", True) is None or not getattr(stream, "with_mean", True):
-        assert not np.isinf(got).any()
+    assert not np.isinf(stream.transform(X.copy())).any()
     stream.partial_fit(late[120:])
     assert_learned_the_same(stream, clone(scaler).fit(late), late)
 
@@ -226,10 +226,11 @@ def test_a_batch_of_weight_0_changes_nothing(scaler, X):
 
 
 @each_setting
-def test_weights_alone_do_not_change_the_map_when_equal(scaler, X):
-    if getattr(scaler, "ddof", 0) == 0 and "quantile_range" not in scaler.get_params():
-        equal, none = clone(scaler).fit(X, sample_weight=np.full(len(X), 0.375)), clone(scaler).fit(X)
-        np.testing.assert_allclose(equal.transform(X.copy()), none.transform(X.copy()), rtol=1e-9, atol=1e-9)
+def test_equal_weights_change_nothing(scaler, X):
+    if getattr(scaler, "ddof", 0) or isinstance(scaler, sknorm.RobustScaler):
+        pytest.skip("weights count rows there: ddof and the place between two values depend on their sum")
+    equal, none = clone(scaler).fit(X, sample_weight=np.full(len(X), 0.375)), clone(scaler).fit(X)
+    np.testing.assert_allclose(equal.transform(X.copy()), none.transform(X.copy()), rtol=1e-9, atol=1e-9)
 
 
 # Refused batches.
@@ -273,6 +274,7 @@ def test_a_refused_batch_changes_nothing(scaler, X, what):
 
 
 @each_setting
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names:UserWarning")
 def test_a_refused_batch_leaves_names_alone(scaler, X):
     frame = pd.DataFrame(X, columns=list("abcdef"))
     bad = frame.rename(columns=str.upper)
@@ -371,7 +373,9 @@ def test_transforming_a_copy_never_changes_its_input(scaler, X, layout):
     table = LAYOUTS[layout](X)
     before = table.copy()
     for verb in (scaler.transform, scaler.inverse_transform, scaler.fit_transform):
-        assert not np.shares_memory(verb(table), table)
+        with np.errstate(over="ignore"):  # what has not been scaled down overflows float16 when it is scaled up
+            image = verb(table)
+        assert not np.shares_memory(image, table)
         assert_same_bits(table, before)
 
 
@@ -558,25 +562,16 @@ def test_a_constant_column(scaler, value):
     assert (image == image[0, 0]).all()
     for stream in (streamed(clone(scaler), np.array_split(X, 13)), streamed(clone(scaler), X[:, np.newaxis])):
         assert_same_bits(stream.transform(X.copy()), image)
-    centred = getattr(scaler, "with_mean", True) and getattr(scaler, "with_centering", True)
-    name = type(scaler).__name__
-    if centred and name in ("StandardScaler", "MeanScaler", "RobustScaler") and 0 in np.clip(0, *clip_of(scaler)):
+    parameters = scaler.get_params()
+    centring = parameters.get("with_mean", parameters.get("with_centering", hasattr(batch, "mean_")))
+    if centring:
         assert (image == 0).all()
-        # Off the constant by one: the scale is 1.
-        if abs(value) < 1e9:
-            np.testing.assert_allclose(batch.inverse_transform(np.full((1, 2), 0.25)), value + unsquashed(scaler, 0.25))
-
-
-def clip_of(scaler):
-    """Return the bounds of a hard clip."""
-    clip = scaler.clip
-    if clip is None or isinstance(clip, bool) or scaler.clip_mode == "soft":
-        return -1.0, 1.0
-    return clip if isinstance(clip, tuple) else (-clip, clip)
-
-
-def unsquashed(scaler, y):
-    return scaler.clip * y / np.sqrt(scaler.clip**2 - y**2) if scaler.clip_mode == "soft" else y
+        np.testing.assert_array_equal(batch.inverse_transform(image), X)
+    if isinstance(scaler, sknorm.MinMaxScaler) and scaler.clip in (False, True):
+        assert (image == scaler.feature_range[0]).all()
+    # Its scale is 1, so that what is off by a quarter is so after too.
+    if centring and parameters.get("unit_variance") is not True and scaler.clip_mode == "hard" and abs(value) < 4:
+        np.testing.assert_allclose(batch.transform(X + 0.25), 0.25, rtol=1e-14)
 
 
 @each_setting
@@ -613,19 +608,20 @@ def test_no_rows_are_scikit_learns_error(scaler, X):
 @each_setting
 def test_values_of_1e308(scaler):
     X = np.array([[1e308], [0.9e308], [0.8e308], [1e308]])
-    unsquared = type(scaler).__name__ != "StandardScaler"
-    if not unsquared:
+    if isinstance(scaler, sknorm.StandardScaler):
+        before = state_of(scaler)
         with pytest.raises(ValueError, match="variance of column 0 overflows"):
             scaler.fit(X)
+        assert state_of(scaler) == before
         X = X / 1e160
     image = scaler.fit(X).transform(X.copy())
     assert np.isfinite(image).all()
-    smaller = clone(scaler).fit(X * 2.0**-10)
-    if scaler.get_params().get("with_scaling", True) and scaler.get_params().get("with_std", True):
-        if type(scaler).__name__ != "DecimalScaler":
-            np.testing.assert_allclose(smaller.transform(X * 2.0**-10), image, rtol=1e-12)
-        else:
-            assert scaler.exponent_ == 308
+    if isinstance(scaler, sknorm.DecimalScaler):
+        assert scaler.exponent_ == 308
+    elif getattr(scaler, "scale_", None) is not None:
+        # A power of two changes no digit.
+        smaller = X * 2.0**-100
+        np.testing.assert_allclose(clone(scaler).fit(smaller).transform(smaller.copy()), image, rtol=1e-14)
 
 
 @each_setting

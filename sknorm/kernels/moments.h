@@ -50,17 +50,24 @@ SKNORM_INLINE void merge_cell(double *cell, size_t n_cells, double n_b, double m
     double total = *n + n_b, share = n_b / total, delta, error, step;
     two_sum(mean_b, -*mean, &delta, &error);
     delta += error + (low_b - *low);
-    two_sum(*mean, delta * share, &step, &error);
-    two_sum(step, error + *low, mean, low);
-    *m2 += m2_b + delta * delta * (*n * share);
+    if (fabs(delta) <= DBL_MAX) {
+        two_sum(*mean, delta * share, &step, &error);
+        two_sum(step, error + *low, mean, low);
+        *m2 += m2_b + delta * delta * (*n * share);
+    } else { /* the mean lies between the two and is finite; the variance overflows */
+        *mean = *mean * (*n / total) + mean_b * share;
+        *low = 0;
+        *m2 = INFINITY;
+    }
     *n = total;
 }
 
 /* Turn a pivot, the sum of deviations from it and of their squares into mean + low and m2. */
 SKNORM_INLINE void finish_cell(double count, double *mean, double *low, double *m2, double sum) {
     if (count == 0) return;
+    if (!(fabs(sum) <= DBL_MAX)) sum = 0; /* the pivot is the mean then, but for rounding, and m2 is infinite */
     double shift = sum / count, m2_about_mean = *m2 - sum * shift;
-    *m2 = m2_about_mean < 0 ? 0 : m2_about_mean; /* an infinity or NaN stays, and is reported */
+    *m2 = m2_about_mean < 0 ? 0 : m2_about_mean;
     two_sum(*mean, shift, mean, low);
 }
 

@@ -319,10 +319,25 @@ static int NAME(scatter)(const T *x, ptrdiff_t row_stride, ptrdiff_t column_stri
             max[cell] = GREATER(v, max[cell]);
         }
     }
+    int large = 0;
     for (size_t cell = 0; cell < n_cells; cell++) {
-        if (count[cell]) mean[cell] += residual[cell] / count[cell];
-        residual[cell] = 0;
+        if (fabs(residual[cell]) <= DBL_MAX) {
+            if (count[cell]) mean[cell] += residual[cell] / count[cell];
+            residual[cell] = 0;
+        } else {
+            mean[cell] = 0;
+            large = 1;
+        }
     }
+    for (size_t i = 0; large && i < n; i++) { /* the mean of a sum that overflows although its values do not */
+        double weight = weights ? weights[i] : 1.0;
+        for (size_t c = 0; c < d; c++) {
+            double v = x[(ptrdiff_t)i * row_stride + (ptrdiff_t)c * column_stride];
+            size_t cell = (codes ? (size_t)codes[i] : 0) * d + c;
+            if (v == v && weight != 0 && residual[cell] != 0) mean[cell] += v * (weight / count[cell]);
+        }
+    }
+    for (size_t cell = 0; cell < n_cells; cell++) residual[cell] = 0;
     for (size_t i = 0; i < n; i++) {
         double weight = weights ? weights[i] : 1.0;
         size_t group = codes ? (size_t)codes[i] : 0;

@@ -78,7 +78,8 @@ class MeanScaler(Scaler):
 
     def _check_overflow(self, statistic: MomentsAndExtremes) -> None:
         if statistic.overflows():
-            self._refuse_overflow(statistic.range(), "range")
+            self._refuse_overflow(statistic.range(), statistic.count, "range")
+            self._refuse_overflow(statistic.mean, statistic.count, "mean")
 
     def _derive(self, statistic: MomentsAndExtremes) -> Map:
         span = statistic.range()

@@ -93,7 +93,7 @@ class MinMaxScaler(Scaler):
 
     def _check_overflow(self, statistic: Extremes) -> None:
         if statistic.overflows():
-            self._refuse_overflow(statistic.range(), "range")
+            self._refuse_overflow(statistic.range(), statistic.count, "range")
 
     def _derive(self, statistic: Extremes) -> Map:
         low, high = (float(bound) for bound in self.feature_range)

@@ -132,7 +132,7 @@ class RobustScaler(Scaler):
         with np.errstate(over="ignore"):
             span = statistic.max - statistic.min
         if np.isposinf(span).any():  # no scale is wider, and a sketch takes long to read
-            self._refuse_overflow(self._scale(statistic), "scale")
+            self._refuse_overflow(self._scale(statistic), statistic.count, "scale")
 
     def _derive(self, statistic: Quantiles) -> Map:
         centre = statistic.quantile(0.5) if self.with_centering else None
