@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sknorm._errors import infinity_error
 from sknorm._validation import check_scaled, check_table, check_weights, is_plain
-from sknorm.maps import Chain, Clip, Map, Squash
+from sknorm.maps import Affine, Chain, Clip, Map, Squash
 from sknorm.statistics import Statistic
 
 EPS = float(np.finfo(np.float64).eps)
@@ -310,10 +310,14 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 f"{type(self).__name__} would turn the zeros of a sparse matrix into other values; "
                 "let the clipping interval contain 0, or convert X to a dense array."
             )
-        if X.dtype == np.float16:
-            single = as_float32(X)
-            return map_.on_sparse(single, single.copy()).astype(np.float16)
-        return map_.on_sparse(X, X.copy() if copy else X)
+        single = as_float32(X)
+        fresh = single is not X
+        if not isinstance(map_, Affine) and not single.has_canonical_format:
+            single, fresh = single.copy(), True  # a value stored in two parts is clipped as one
+            single.sum_duplicates()
+        in_place = fresh or (not copy and X.data.flags.writeable)
+        out = map_.on_sparse(single, single if in_place else single.copy())
+        return out.astype(np.float16) if X.dtype == np.float16 else out
 
     # What rules have in common.
 

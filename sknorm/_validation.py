@@ -75,6 +75,9 @@ def check_weights(sample_weight: Any, X: Table, *, all_zero: bool) -> NDArray[np
     )
     if not all_zero and not weights.any():  # older releases of scikit-learn let them pass
         raise ValueError("Sample weights must contain at least one non-zero number.")
+    with np.errstate(over="ignore"):
+        if not np.isfinite(weights.sum()):
+            raise ValueError("The sum of sample_weight overflows float64; divide the weights by a power of ten.")
     return np.ascontiguousarray(weights)
 
 

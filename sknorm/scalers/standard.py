@@ -118,8 +118,7 @@ class StandardScaler(CallbackSupportMixin, Scaler):
     def _check_overflow(self, statistic: Moments) -> None:
         if statistic.overflows():
             self._refuse_overflow(statistic.mean, statistic.count, "mean")
-            if self.with_std:
-                self._refuse_overflow(statistic.m2, statistic.count, "variance")
+            self._refuse_overflow(statistic.m2, statistic.count, "variance")
 
     def _derive(self, statistic: Moments) -> Map:
         count = statistic.count
