@@ -59,7 +59,8 @@ def selected(pattern: str, shape: tuple[int, int] | None) -> list[Case]:
         for case in cases
         if case.table.n_values
     ]
-    return list(dict.fromkeys(reshaped))
+    # Rows that differed by their shape alone are one now; the one that a figure is stated for comes first.
+    return list({replace(case, goals=()): case for case in reversed(reshaped)}.values())[::-1]
 
 
 def shape_of(text: str) -> tuple[int, int]:

@@ -141,6 +141,11 @@ def test_selection_by_task_and_shape():
     assert {case.table.shape for case in moved} == {(1_000, 4)}
     assert not any(case.goals for case in moved)
     assert len(set(moved)) == len(moved)
+    stayed = selected("StandardScaler.fit", MILLION)
+    assert len({replace(case, goals=()) for case in stayed}) == len(stayed)
+    assert sum(len(case.goals) for case in stayed) == sum(
+        1 for task, shape, *_ in STATED if "StandardScaler.fit" in task and shape == MILLION
+    )
 
 
 @pytest.mark.parametrize(

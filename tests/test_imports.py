@@ -1,0 +1,287 @@
+"""Imports run one way, cost little, and what is public is documented."""
+
+import ast
+import doctest
+import importlib
+import inspect
+import os
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from registry import SCALERS
+
+import sknorm
+import sknorm.statistics
+
+ROOT = Path(sknorm.__file__).parent
+SOURCES = sorted(path.relative_to(ROOT).as_posix() for path in [*ROOT.rglob("*.py"), *ROOT.rglob("*.pyx")])
+
+# What a layer may import of the package: itself and these. A module or folder that is not here fails the tests.
+BASICS = {"_errors", "_version"}
+LAYERS = {
+    "_version": set(),
+    "_errors": set(),
+    "_callbacks": set(),
+    "_validation": {"_errors"},
+    "datasets": set(),
+    "kernels": set(),
+    "statistics": {"kernels", "_errors"},
+    "maps": {"kernels", "_errors"},
+    "_base": {"_validation", "_errors", "statistics", "maps"},
+    "scalers": {"_base", "_callbacks", "_errors", "statistics", "maps"},
+    "__init__": {"_version", "scalers"},
+}
+# What the package stands on. Everything else is optional: imported inside the function that needs it.
+REQUIRED = {"joblib", "numpy", "scipy", "sklearn"}
+KERNELS_REQUIRE = {"numpy", "cpython", "cython", "libc"}
+
+
+def imports_of(source, inside_functions=True):
+    """Return the dotted names that a module imports; those below TYPE_CHECKING are for type checkers alone."""
+    text = (ROOT / source).read_text(encoding="utf-8")
+    if source.endswith(".pyx"):
+        lines = re.findall(r"^\s*(?:from\s+([\w.]+)\s+c?import|c?import\s+([\w., ]+))", text, re.MULTILINE)
+        return {name.split()[0] for pair in lines for name in (pair[0] or pair[1]).split(",")}
+    names = set()
+
+    def visit(node):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            return
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) and not inside_functions:
+            return
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{source} has a relative import"
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+        for child in ast.iter_child_nodes(node):
+            visit(child)
+
+    visit(ast.parse(text))
+    return names
+
+
+def layer_of(source):
+    return source.split("/")[0].removesuffix(".py")
+
+
+def test_every_module_has_a_layer():
+    assert {layer_of(source) for source in SOURCES} <= set(LAYERS)
+
+
+def test_layers_have_no_circle():
+    done = []
+    while len(done) < len(LAYERS):
+        ready = [layer for layer in LAYERS if layer not in done and LAYERS[layer] <= set(done)]
+        assert ready
+        done += ready
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_imports_run_one_way(source):
+    layer = layer_of(source)
+    ours = {name.split(".")[1] for name in imports_of(source) if name.startswith("sknorm.")}
+    assert ours <= LAYERS[layer] | {layer}
+    assert "sknorm" not in imports_of(source)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_optional_packages_are_imported_where_they_are_needed(source):
+    outside = {name.split(".")[0] for name in imports_of(source, inside_functions=False)}
+    assert outside - set(sys.stdlib_module_names) - {"sknorm"} <= REQUIRED | KERNELS_REQUIRE
+
+
+@pytest.mark.parametrize("source", [source for source in SOURCES if source.endswith(".pyx")])
+def test_kernels_import_numpy_only(source):
+    assert {name.split(".")[0] for name in imports_of(source)} <= KERNELS_REQUIRE
+
+
+@pytest.mark.parametrize("source", [source for source in SOURCES if layer_of(source) != "_validation"])
+def test_validation_is_in_one_place(source):
+    """Data-frame types, and scikit-learn's checks of tables, are named in ``_validation`` only."""
+    forbidden = {"pandas", "polars", "sklearn.utils.validation.check_array", "sklearn.utils.validation.validate_data"}
+    if layer_of(source) != "datasets":
+        assert not imports_of(source) & forbidden
+
+
+COST = """
+import sys
+import sklearn.preprocessing
+before = set(sys.modules)
+import sknorm
+print(*sorted({name.split(".")[0] for name in set(sys.modules) - before}))
+"""
+
+
+def run(script):
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT.parent), os.environ.get("PYTHONPATH", "")])}
+    return subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+    ).stdout.split()
+
+
+def test_import_brings_nothing_but_ourselves():
+    brought = {name for name in run(COST) if not name.startswith("_cython_")}  # Cython's own runtime
+    assert brought - set(sys.stdlib_module_names) == {"sknorm"}
+
+
+def test_import_starts_no_threads_and_reads_no_arguments():
+    assert run("import threading, sknorm; print(threading.active_count())") == ["1"]
+
+
+# Names.
+
+
+def test_all_is_sorted_and_complete():
+    public = {name for name in vars(sknorm) if not name.startswith("_")}
+    modules = {name for name in public if inspect.ismodule(getattr(sknorm, name))}
+    assert sknorm.__all__ == sorted(sknorm.__all__)
+    assert set(sknorm.__all__) - {"__version__"} == public - modules
+    assert all(inspect.ismodule(getattr(sknorm, name)) for name in modules)
+
+
+def test_star_import():
+    namespace = {}
+    exec("from sknorm import *", namespace)
+    assert set(sknorm.__all__) <= set(namespace)
+
+
+@pytest.mark.parametrize("module", ["sknorm.statistics", "sknorm.datasets", "sknorm.maps"])
+def test_all_of_the_other_modules(module):
+    module = importlib.import_module(module)
+    names = getattr(module, "__all__", [])
+    assert names == sorted(names)
+    assert all(hasattr(module, name) for name in names)
+
+
+def test_registry_holds_every_scaler():
+    scalers = [name for name in sknorm.__all__ if inspect.isclass(getattr(sknorm, name))]
+    assert [entry.scaler.__name__ for entry in SCALERS] == scalers
+
+
+def test_version():
+    assert re.fullmatch(r"\d+\.\d+\.\d+(\.?(dev|a|b|rc)\d+)?", sknorm.__version__)
+
+
+def test_classes_say_where_they_are():
+    for entry in SCALERS:
+        assert entry.scaler.__module__.startswith("sknorm.")
+        assert getattr(importlib.import_module(entry.scaler.__module__), entry.scaler.__name__) is entry.scaler
+
+
+def test_py_typed():
+    assert (ROOT / "py.typed").exists()
+
+
+# Documentation.
+
+each_class = pytest.mark.parametrize("documented", [e.scaler for e in SCALERS], ids=lambda c: c.__name__)
+
+
+def sections_of(docstring):
+    """Return the text under each heading of a numpydoc docstring."""
+    parts = re.split(r"^(\w[\w ]*)\n-{3,}\n", docstring, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def entries_of(section):
+    """Return {name: type} of a section of parameters or attributes, and check that each entry is described."""
+    entries = {}
+    for names, kind, text in re.findall(r"^(\*{0,2}\w[\w, ]*?)(?: : (.*))?\n((?: {4}.*\n?|\n)*)", section, re.MULTILINE):
+        assert text.strip(), f"{names} is not described"
+        entries |= dict.fromkeys((name.strip("* ") for name in names.split(",")), kind)
+    return entries
+
+
+@each_class
+def test_sections_of_a_class(documented):
+    docstring = inspect.getdoc(documented)
+    headings = ["Parameters", "Attributes", "References", "Examples"]
+    assert [heading for heading in sections_of(docstring) if heading in headings] == headings
+    first = docstring.splitlines()[0]
+    assert first.endswith(".")
+    assert len(first) < 100
+    text = docstring.split("Parameters\n----")[0]
+    assert "``" in text, "the formula is missing"
+    assert "issing" in text or "NaN" in text, "what NaN does is missing"
+    assert "constant" in text or "of zeros" in text or "range" in text, "what a constant column does is missing"
+
+
+@each_class
+def test_parameters_of_a_class(documented):
+    entries = entries_of(sections_of(inspect.getdoc(documented))["Parameters"])
+    signature = inspect.signature(documented).parameters
+    assert list(entries) == list(signature)
+    for name, kind in entries.items():
+        default = re.search(r", default=(.*)$", kind)
+        assert default, f"{name} has no default"
+        assert ast.literal_eval(default[1]) == signature[name].default
+        assert type(ast.literal_eval(default[1])) is type(signature[name].default)
+
+
+def methods_of(some_class):
+    return {
+        name: method
+        for name, method in inspect.getmembers(some_class, inspect.isfunction)
+        if not name.startswith("_") and method.__module__.startswith("sknorm.")
+    }
+
+
+@each_class
+def test_methods_of_a_class(documented):
+    for name, method in methods_of(documented).items():
+        docstring = inspect.getdoc(method)
+        assert docstring, name
+        assert docstring.splitlines()[0].endswith("."), name
+        sections = sections_of(docstring)
+        parameters = [parameter for parameter in inspect.signature(method).parameters if parameter != "self"]
+        assert list(entries_of(sections.get("Parameters", ""))) == parameters, name
+        assert "Returns" in sections, name
+
+
+@each_class
+def test_properties_are_documented(documented):
+    for name, value in inspect.getmembers(documented, lambda member: isinstance(member, property)):
+        if name.endswith("_") and not name.startswith("_"):
+            assert value.__doc__, name
+
+
+def test_statistics_are_documented():
+    for name in sknorm.statistics.__all__:
+        some_class = getattr(sknorm.statistics, name)
+        docstring = inspect.getdoc(some_class)
+        assert docstring, name
+        if not inspect.isabstract(some_class):
+            assert ">>>" in docstring or some_class.__mro__[1].__module__.startswith("sknorm"), name
+
+
+def modules():
+    """Return the names of all modules of the package that have a source to be read."""
+    names = [module.name for module in pkgutil.walk_packages(sknorm.__path__, "sknorm.")]
+    return ["sknorm", *(name for name in names if not name.startswith("sknorm.kernels._"))]
+
+
+@pytest.mark.parametrize("name", [name for name in modules() if name != "sknorm._version"])
+def test_modules_say_what_they_are(name):
+    docstring = importlib.import_module(name).__doc__
+    assert docstring
+    assert docstring.splitlines()[0].endswith(".")
+
+
+@pytest.mark.parametrize("name", modules())
+def test_doctests(name):
+    module = importlib.import_module(name)
+    with np.printoptions():
+        outcome = doctest.testmod(module)
+    assert outcome.failed == 0
+
+
+def test_every_scaler_has_a_doctest():
+    finder = doctest.DocTestFinder(recurse=False)
+    for entry in SCALERS:
+        assert sum(len(found.examples) for found in finder.find(entry.scaler)) >= 2, entry.scaler.__name__
