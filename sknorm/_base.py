@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from numbers import Real
-from typing import Any, ClassVar, Literal, Self, TypeVar
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -14,15 +13,13 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from sknorm._errors import infinity_error
-from sknorm._validation import check_scaled, check_table, check_weights, is_plain
-from sknorm.maps import Affine, Chain, Clip, Map, Squash
+from sknorm._clipping import check_clip, clip_maps
+from sknorm._fitted import as_counted, fitted
+from sknorm._validation import as_float32, check_scaled, check_table, check_weights, is_plain
+from sknorm.maps import Affine, Chain, Map
 from sknorm.statistics import Statistic
 
-EPS = float(np.finfo(np.float64).eps)
 NAMES = ("n_features_in_", "feature_names_in_")
-
-Result = TypeVar("Result")
 
 
 class Learned:
@@ -51,25 +48,34 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """
 
     _statistic: ClassVar[type[Statistic]]
-    # The sparse formats taken, and what scikit-learn says where a centring scaler meets one.
+    # The sparse formats taken.
     _accept_sparse: ClassVar[tuple[str, ...] | bool] = False
-    _clip_interval: ClassVar[tuple[float, float] | None] = None
+    # What clip=True means; None where it means nothing.
+    _clip_interval: tuple[float, float] | None = None
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "copy": ["boolean"],
         "clip": ["boolean", Interval(Real, 0, None, closed="neither"), tuple, None],
         "clip_mode": [StrOptions({"hard", "soft"})],
     }
 
-    copy: bool
-    clip: bool | float | tuple[float, float] | None
-    clip_mode: Literal["hard", "soft"]
     n_features_in_: int
     _learned: Learned
+
+    def __init__(
+        self,
+        *,
+        copy: bool = True,
+        clip: bool | float | tuple[float, float] | None = False,
+        clip_mode: Literal["hard", "soft"] = "hard",
+    ) -> None:
+        self.copy = copy
+        self.clip = clip
+        self.clip_mode = clip_mode
 
     # What a subclass defines.
 
     def _derive(self, statistic: Any) -> Map:
-        """Return the map that the statistic and the parameters make."""
+        """Return the map that the statistic and the parameters make, before any clipping."""
         raise NotImplementedError
 
     def _check_overflow(self, statistic: Any) -> None:
@@ -165,6 +171,7 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if not get_config()["skip_parameter_validation"]:
             self._validate_params()
         self._check_parameters()
+        check_clip(self.clip, self.clip_mode, self._clip_interval, type(self).__name__)
 
     def merge(self, other: Self) -> Self:
         """Absorb what another scaler learned, as if this one had seen its rows too.
@@ -240,7 +247,7 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         -------
         X_tr : {ndarray, sparse matrix} of shape (n_samples, n_features)
             The scaled data, float32 if X is, else float64; X itself if ``copy=False`` and X is a writeable array of
-            these dtypes.
+            these dtypes. A frame after ``set_output``.
 
         Raises
         ------
@@ -257,7 +264,7 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return self._apply(map_, X, copy)
 
     def inverse_transform(self, X: Any) -> Any:
-        """Undo ``transform``; a clipped value comes back as the bound.
+        """Undo ``transform``; what was cut by a hard clip comes back as the bound.
 
         Parameters
         ----------
@@ -267,7 +274,7 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Returns
         -------
         X_original : {ndarray, sparse matrix} of shape (n_samples, n_features)
-            The data in its original units.
+            The data in its original units; ±infinity where a soft clip had rounded to its bound.
 
         Raises
         ------
@@ -290,8 +297,13 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if learned.map is None:
             if not learned.checked:
                 self._check_all_parameters()
-            learned.map = self._derive(learned.statistic)
+            learned.map = self._make_map(learned.statistic)
         return learned.map
+
+    def _make_map(self, statistic: Any) -> Map:
+        scaled = self._derive(statistic)
+        clips = clip_maps(self.clip, self.clip_mode, self._clip_interval, statistic.count.shape)
+        return Chain(scaled, *clips) if clips else scaled
 
     def _refuse_sparse(self, X: Any, verb: str) -> None:
         if sp.issparse(X) and self._accept_sparse:
@@ -321,38 +333,6 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     # What rules have in common.
 
-    def _clips(self, shape: tuple[int, ...], interval: tuple[float, float] | None) -> tuple[Map, ...]:
-        """Return the maps that ``clip`` asks for after scaling; ``interval`` is what True means."""
-        if clips_nothing(self.clip):
-            return ()
-        if self.clip_mode == "soft":
-            return (Squash(np.full(shape, float(self.clip))),)  # type: ignore[arg-type]
-        low, high = clip_bounds(self.clip, interval)
-        return (Clip(np.full(shape, low), np.full(shape, high)),)
-
-    def _check_clip(self, interval: tuple[float, float] | None) -> None:
-        """Raise where ``clip`` and ``clip_mode`` make no sense together, or for this scaler."""
-        if clips_nothing(self.clip):
-            return
-        if self.clip_mode == "soft":
-            if isinstance(self.clip, (bool, np.bool_, tuple)):
-                raise ValueError(f"clip_mode='soft' takes one number as clip, not {self.clip!r}; e.g. clip=3.0.")
-        elif isinstance(self.clip, (bool, np.bool_)):
-            if interval is None:
-                raise ValueError(
-                    f"clip=True has no meaning for {type(self).__name__}; give a number or a pair, e.g. clip=3.0."
-                )
-        elif isinstance(self.clip, tuple):
-            if len(self.clip) != 2 or not all(isinstance(bound, Real) for bound in self.clip):
-                raise ValueError(f"clip must be a pair of numbers, not {self.clip!r}.")
-            if not self.clip[0] < self.clip[1]:
-                raise ValueError(f"clip must be a pair (low, high) with low < high, not {self.clip!r}.")
-
-    def _chain(self, map_: Map, shape: tuple[int, ...], interval: tuple[float, float] | None) -> Map:
-        """Return the map followed by the clipping that the parameters ask for."""
-        clips = self._clips(shape, interval)
-        return Chain(map_, *clips) if clips else map_
-
     def _refuse_overflow(self, values: NDArray[np.float64], count: NDArray[np.float64], what: str) -> None:
         """Raise for the first column with values where what was learned from them is not finite."""
         columns = np.flatnonzero((~np.isfinite(values) & (count > 0)).any(axis=0))
@@ -364,63 +344,14 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 "learned."
             )
 
+    @fitted
+    def n_samples_seen_(self) -> Any:
+        """The number of rows."""
+        return as_counted(np.array([self._learned.n_rows]))
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.input_tags.sparse = bool(self._accept_sparse)
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def fitted(compute: Callable[[Any], Result]) -> Result:
-    """Make a read-only attribute that exists once the scaler is fitted."""
-
-    def get(self: Any) -> Result:
-        if "_learned" not in self.__dict__:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {compute.__name__!r}")
-        value = compute(self)
-        if isinstance(value, np.ndarray):
-            value.setflags(write=False)
-        return value
-
-    return property(get, doc=compute.__doc__)  # type: ignore[return-value]
-
-
-def as_float32(X: Any) -> Any:
-    """Return half precision as single, which the kernels read; everything else as it is."""
-    if X.dtype != np.float16:
-        return X
-    if np.isinf(X.data if sp.issparse(X) else X).any():  # the kernels would name their own dtype
-        raise infinity_error(X.dtype)
-    return X.astype(np.float32)
-
-
-def clips_nothing(clip: Any) -> bool:
-    """Say whether ``clip`` is None or False, NumPy's too; 0 is neither."""
-    return clip is None or (isinstance(clip, (bool, np.bool_)) and not clip)
-
-
-def clip_bounds(clip: Any, interval: tuple[float, float] | None) -> tuple[float, float]:
-    """Return the bounds that a hard ``clip`` means: bool before number, since True is 1."""
-    if isinstance(clip, (bool, np.bool_)):
-        assert interval is not None
-        return interval
-    low, high = clip if isinstance(clip, tuple) else (-clip, clip)
-    return float(low), float(high)
-
-
-def unit_where_constant(scale: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the scale with 1 where it is below ten float64 epsilons, scikit-learn's rule for a constant."""
-    return np.where(scale < 10 * EPS, 1.0, scale)
-
-
-def nan_where_unseen(values: NDArray[np.float64], count: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the values with NaN in the columns that never had one."""
-    return values if count.all() else np.where(count > 0, values, np.nan)
-
-
-def as_counted(counts: NDArray[np.float64]) -> Any:
-    """Return counts as scikit-learn has them: integers where they are, one number where all are equal."""
-    if (counts == np.trunc(counts)).all():
-        counts = counts.astype(np.int64)
-    return counts[0] if (counts == counts[0]).all() else counts

@@ -10,6 +10,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.utils.validation import _check_n_features, _check_sample_weight, check_array, validate_data
 
+from sknorm._errors import infinity_error
+
 Sparse: TypeAlias = Any  # a CSR or CSC matrix or array
 Table: TypeAlias = NDArray[Any] | Sparse
 
@@ -89,3 +91,12 @@ def as_numpy(X: Any) -> Any:
         kind = f"{type(X).__module__}.{type(X).__qualname__}"
         raise TypeError(f"X is a {kind}; sknorm reads NumPy arrays: convert it first, e.g. numpy.asarray(X).")
     return X
+
+
+def as_float32(X: Any) -> Any:
+    """Return half precision as single, which the kernels read; everything else as it is."""
+    if X.dtype != np.float16:
+        return X
+    if np.isinf(X.data if sp.issparse(X) else X).any():  # the kernels would name their own dtype
+        raise infinity_error(X.dtype)
+    return X.astype(np.float32)

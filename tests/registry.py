@@ -59,13 +59,13 @@ SCALERS = (
             {"with_mean": False},
             {"with_std": False},
             {"with_mean": False, "with_std": False},
+            {"with_mean": False, "with_std": False, "clip": 2.0, "clip_mode": "soft"},
             {"ddof": 1},
             {"with_mean": False, "ddof": 1.5, "clip": 2.0},
             {"with_mean": False, "clip": (1.0, 2.0)},
         ),
     ),
 )
-
 
 
 def instances() -> list[Any]:

@@ -75,7 +75,7 @@ TABLES = {
     "0-d": lambda: np.array(3.0),
     "number": lambda: 3.0,
     "None": lambda: None,
-    "empty list": lambda: [],
+    "empty list": list,
     "list of empty lists": lambda: [[], []],
     "no rows": lambda: np.empty((0, 3)),
     "no columns": lambda: np.empty((4, 0)),

@@ -1,5 +1,6 @@
 """Readers beside a writer, processes that fork, and how many threads a scaler takes."""
 
+import contextlib
 import os
 import pickle
 import subprocess
@@ -121,6 +122,29 @@ def test_readers_beside_a_writer_that_fails(scaler_class, rng):
                 verb(bad)
 
     assert set(read_while(write, lambda: shared.transform(probe).tobytes())) == {expected}
+
+
+@pytest.mark.usefixtures("often")
+@each_class
+def test_readers_beside_a_writer_that_changes_the_width(scaler_class, rng):
+    """A reader may be told that its table is too wide; it never gets a mixture, and never reads past an end."""
+    narrow, wide = rng.normal(size=(6, 2)), rng.normal(size=(6, 300))
+    expected = {scaler_class().fit(table).transform(table).tobytes() for table in (narrow, wide)}
+    shared = scaler_class().fit(narrow)
+
+    def write():
+        for _ in range(100):
+            shared.fit(wide)
+            shared.fit(narrow)
+
+    def read():
+        seen = set()
+        for table in (narrow, wide):
+            with contextlib.suppress(ValueError):
+                seen.add(shared.transform(table).tobytes())
+        return seen
+
+    assert set().union(*read_while(write, read)) <= expected
 
 
 @each_class

@@ -17,8 +17,8 @@ from sklearn import config_context
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.compose import ColumnTransformer
 from sklearn.exceptions import NotFittedError
-from sklearn.naive_bayes import GaussianNB
 from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, get_routing_for_object, process_routing
@@ -290,9 +290,7 @@ def test_in_a_pipeline(scaler, X, y):
     pipeline = make_pipeline(clone(scaler), GaussianNB()).fit(X.copy(), y)
     by_hand = clone(scaler)
     model = GaussianNB().fit(by_hand.fit_transform(X.copy()), y)
-    np.testing.assert_array_equal(
-        pipeline.predict_proba(X.copy()), model.predict_proba(by_hand.transform(X.copy()))
-    )
+    np.testing.assert_array_equal(pipeline.predict_proba(X.copy()), model.predict_proba(by_hand.transform(X.copy())))
     np.testing.assert_array_equal(pipeline[:-1].get_feature_names_out(["a", "b", "c"]), ["a", "b", "c"])
 
 

@@ -45,7 +45,9 @@ FRAMES = {
         MISSING,
     ),
     "boolean NA": (
-        lambda: pd.DataFrame({"a": column([True, False, None], "boolean"), "b": column([True, False, True], "boolean")}),
+        lambda: pd.DataFrame(
+            {"a": column([True, False, None], "boolean"), "b": column([True, False, True], "boolean")}
+        ),
         TRUTHS,
     ),
     "arrow int NA": (

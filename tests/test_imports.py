@@ -32,8 +32,10 @@ LAYERS = {
     "kernels": set(),
     "statistics": {"kernels", "_errors"},
     "maps": {"kernels", "_errors"},
-    "_base": {"_validation", "_errors", "statistics", "maps"},
-    "scalers": {"_base", "_callbacks", "_errors", "statistics", "maps"},
+    "_fitted": set(),
+    "_clipping": {"maps"},
+    "_base": {"_clipping", "_fitted", "_validation", "statistics", "maps"},
+    "scalers": {"_base", "_callbacks", "_fitted", "statistics", "maps"},
     "__init__": {"_version", "scalers"},
 }
 # What the package stands on. Everything else is optional: imported inside the function that needs it.
@@ -192,7 +194,8 @@ def sections_of(docstring):
 def entries_of(section):
     """Return {name: type} of a section of parameters or attributes, and check that each entry is described."""
     entries = {}
-    for names, kind, text in re.findall(r"^(\*{0,2}\w[\w, ]*?)(?: : (.*))?\n((?: {4}.*\n?|\n)*)", section, re.MULTILINE):
+    pattern = r"^(\*{0,2}\w[\w, ]*?)(?: : (.*))?\n((?: {4}.*\n?|\n)*)"
+    for names, kind, text in re.findall(pattern, section, re.MULTILINE):
         assert text.strip(), f"{names} is not described"
         entries |= dict.fromkeys((name.strip("* ") for name in names.split(",")), kind)
     return entries

@@ -315,11 +315,8 @@ def test_merge(make, store, X):
 @pytest.mark.parametrize("name", ["StandardScaler", "RobustScaler"])
 def test_centring_is_refused(name, store, verb, X):
     ours, theirs = getattr(sknorm, name)(), getattr(sklearn.preprocessing, name)()
-    if name == "RobustScaler":
-        # scikit-learn's has no partial_fit, and centres a sparse matrix as a dense one in transform: NumPy's error.
-        theirs_verb = "fit"
-    else:
-        theirs_verb = verb
+    # scikit-learn's RobustScaler has no partial_fit, and its transform centres a sparse matrix: NumPy's error.
+    theirs_verb = "fit" if name == "RobustScaler" else verb
     if verb == "transform":
         ours.fit(X)
         if name == "StandardScaler":
@@ -336,7 +333,7 @@ def test_centring_is_refused(name, store, verb, X):
 @pytest.mark.parametrize("name", ["StandardScaler", "RobustScaler"])
 def test_uncentring_is_refused(name, X):
     scaler = getattr(sknorm, name)().fit(X)
-    with pytest.raises(ValueError, match="Cannot uncenter sparse matrices: (pass|use) `with_"):
+    with pytest.raises(ValueError, match=r"Cannot uncenter sparse matrices: (pass|use) `with_"):
         scaler.inverse_transform(sp.csr_array(X))
 
 
@@ -388,7 +385,7 @@ def test_infinity_is_refused(make, store, value, X):
 def test_wrong_width(make, X):
     scaler = make().fit(sp.csr_array(X))
     for verb in ("partial_fit", "transform", "inverse_transform"):
-        with pytest.raises(ValueError, match="X has 4 features, but .* is expecting 6 features as input"):
+        with pytest.raises(ValueError, match=r"X has 4 features, but .* is expecting 6 features as input"):
             getattr(scaler, verb)(sp.csr_array(X[:, :4]))
 
 

@@ -321,6 +321,7 @@ SKNORM_INLINE double sknorm_interpolate(double low, double high, double t, int i
         middle = (low + high) / 2.0;
         if (fabs(middle) <= DBL_MAX) return middle;
     }
+    if (!(fabs(difference) <= DBL_MAX)) return low * (1.0 - t) + high * t;
     return t >= 0.5 ? high - difference * (1.0 - t) : low + difference * t;
 }
 

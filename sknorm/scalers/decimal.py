@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
-
 import numpy as np
 from numpy.typing import NDArray
 
-from sknorm._base import Scaler, as_counted, fitted
+from sknorm._base import Scaler
+from sknorm._fitted import fitted
 from sknorm.maps import Affine, Map
+from sknorm.scalers._attributes import MaxAbsAttributes
 from sknorm.statistics import Extremes
 
 LEAST, MOST = -323, 308
 POWERS = np.array([float(f"1e{j}") for j in range(LEAST, MOST + 1)])
 
 
-class DecimalScaler(Scaler):
+class DecimalScaler(MaxAbsAttributes, Scaler):
     """Move the decimal point of every column until all values are below 1 in size.
 
     ``y = x/10^j`` with j the smallest integer for which ``max|x|/10^j < 1``, at most 308. Digits stay as they are, and
@@ -29,7 +29,7 @@ class DecimalScaler(Scaler):
     clip : bool, float or tuple of (float, float), default=False
         Where scaled values are clipped: True to [−1, 1], a number to [−clip, clip], a pair to itself.
     clip_mode : {"hard", "soft"}, default="hard"
-        "hard" cuts; "soft" takes a number and maps y to clip·y/√(y² + clip²).
+        "hard" cuts; "soft" takes a number and maps y to clip·y/√(y² + clip²), which keeps order and can be inverted.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class DecimalScaler(Scaler):
         The largest absolute value; NaN for a column that never had one.
     scale_ : ndarray of shape (n_features,)
         ``10^j``.
-    n_samples_seen_ : int
+    n_samples_seen_ : int or float
         The number of rows (the sum of their weights).
     n_features_in_ : int
         The number of features.
@@ -67,24 +67,11 @@ class DecimalScaler(Scaler):
 
     _statistic = Extremes
     _accept_sparse = ("csr", "csc")
-
-    def __init__(
-        self,
-        *,
-        copy: bool = True,
-        clip: bool | float | tuple[float, float] = False,
-        clip_mode: Literal["hard", "soft"] = "hard",
-    ) -> None:
-        self.copy = copy
-        self.clip = clip
-        self.clip_mode = clip_mode
-
-    def _check_parameters(self) -> None:
-        self._check_clip((-1.0, 1.0))
+    _clip_interval = (-1.0, 1.0)
 
     def _derive(self, statistic: Extremes) -> Map:
         scale = POWERS[exponents(statistic.max_abs()) - LEAST]
-        return self._chain(Affine(scale=scale), scale.shape, (-1.0, 1.0))
+        return Affine(scale=scale)
 
     @fitted
     def exponent_(self) -> NDArray[np.int64]:
@@ -92,19 +79,9 @@ class DecimalScaler(Scaler):
         return exponents(self._learned.statistic.max_abs())[0]
 
     @fitted
-    def max_abs_(self) -> NDArray[np.float64]:
-        """The largest absolute value of every column."""
-        return self._learned.statistic.max_abs()[0]
-
-    @fitted
     def scale_(self) -> NDArray[np.float64]:
         """The divisor of every column."""
         return POWERS[self.exponent_ - LEAST]
-
-    @fitted
-    def n_samples_seen_(self) -> Any:
-        """The number of rows."""
-        return as_counted(np.array([self._learned.n_rows]))
 
 
 def exponents(max_abs: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
-
 import numpy as np
 from numpy.typing import NDArray
 
-from sknorm._base import Scaler, as_counted, fitted, unit_where_constant
+from sknorm._base import Scaler
+from sknorm._fitted import fitted, unit_where_constant
 from sknorm.maps import Affine, Map
+from sknorm.scalers._attributes import MaxAbsAttributes
 from sknorm.statistics import Extremes
 
 
-class MaxAbsScaler(Scaler):
+class MaxAbsScaler(MaxAbsAttributes, Scaler):
     """Divide every column by its largest absolute value.
 
     ``y = x/max|x|``. Zero stays zero, so sparse input stays sparse. Missing values are ignored in learning and stay in
@@ -25,7 +25,7 @@ class MaxAbsScaler(Scaler):
     clip : bool, float or tuple of (float, float), default=False
         Where scaled values are clipped: True to [−1, 1], a number to [−clip, clip], a pair to itself.
     clip_mode : {"hard", "soft"}, default="hard"
-        "hard" cuts; "soft" takes a number and maps y to clip·y/√(y² + clip²).
+        "hard" cuts; "soft" takes a number and maps y to clip·y/√(y² + clip²), which keeps order and can be inverted.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class MaxAbsScaler(Scaler):
         The largest absolute value; NaN for a column that never had one.
     scale_ : ndarray of shape (n_features,)
         The same, with 1 in place of (nearly) zero.
-    n_samples_seen_ : int
+    n_samples_seen_ : int or float
         The number of rows (the sum of their weights).
     n_features_in_ : int
         The number of features.
@@ -58,36 +58,13 @@ class MaxAbsScaler(Scaler):
 
     _statistic = Extremes
     _accept_sparse = ("csr", "csc")
-
-    def __init__(
-        self,
-        *,
-        copy: bool = True,
-        clip: bool | float | tuple[float, float] = False,
-        clip_mode: Literal["hard", "soft"] = "hard",
-    ) -> None:
-        self.copy = copy
-        self.clip = clip
-        self.clip_mode = clip_mode
-
-    def _check_parameters(self) -> None:
-        self._check_clip((-1.0, 1.0))
+    _clip_interval = (-1.0, 1.0)
 
     def _derive(self, statistic: Extremes) -> Map:
         scale = unit_where_constant(statistic.max_abs())
-        return self._chain(Affine(scale=scale), scale.shape, (-1.0, 1.0))
-
-    @fitted
-    def max_abs_(self) -> NDArray[np.float64]:
-        """The largest absolute value of every column."""
-        return self._learned.statistic.max_abs()[0]
+        return Affine(scale=scale)
 
     @fitted
     def scale_(self) -> NDArray[np.float64]:
         """The divisor of every column."""
         return unit_where_constant(self._learned.statistic.max_abs())[0]
-
-    @fitted
-    def n_samples_seen_(self) -> Any:
-        """The number of rows."""
-        return as_counted(np.array([self._learned.n_rows]))

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
-
 import numpy as np
 from numpy.typing import NDArray
 
-from sknorm._base import Scaler, as_counted, fitted, nan_where_unseen, unit_where_constant
+from sknorm._base import Scaler
+from sknorm._fitted import fitted, nan_where_unseen, unit_where_constant
 from sknorm.maps import Affine, Map
+from sknorm.scalers._attributes import RangeAttributes
 from sknorm.statistics import MomentsAndExtremes
 
 
-class MeanScaler(Scaler):
+class MeanScaler(RangeAttributes, Scaler):
     """Centre every column at its mean and divide by its range.
 
     ``y = (x − μ)/(max − min)``, so learned values lie in [−1, 1] and span 1. Missing values are ignored in learning and
@@ -25,7 +25,7 @@ class MeanScaler(Scaler):
     clip : bool, float or tuple of (float, float), default=False
         Where scaled values are clipped: True to [−1, 1], a number to [−clip, clip], a pair to itself.
     clip_mode : {"hard", "soft"}, default="hard"
-        "hard" cuts; "soft" takes a number and maps y to clip·y/√(y² + clip²).
+        "hard" cuts; "soft" takes a number and maps y to clip·y/√(y² + clip²), which keeps order and can be inverted.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class MeanScaler(Scaler):
         Minimum, maximum and their difference.
     scale_ : ndarray of shape (n_features,)
         The range, 1 for a constant.
-    n_samples_seen_ : int
+    n_samples_seen_ : int or float
         The number of rows (the sum of their weights).
     n_features_in_ : int
         The number of features.
@@ -61,20 +61,7 @@ class MeanScaler(Scaler):
     """
 
     _statistic = MomentsAndExtremes
-
-    def __init__(
-        self,
-        *,
-        copy: bool = True,
-        clip: bool | float | tuple[float, float] = False,
-        clip_mode: Literal["hard", "soft"] = "hard",
-    ) -> None:
-        self.copy = copy
-        self.clip = clip
-        self.clip_mode = clip_mode
-
-    def _check_parameters(self) -> None:
-        self._check_clip((-1.0, 1.0))
+    _clip_interval = (-1.0, 1.0)
 
     def _check_overflow(self, statistic: MomentsAndExtremes) -> None:
         if statistic.overflows():
@@ -84,7 +71,7 @@ class MeanScaler(Scaler):
     def _derive(self, statistic: MomentsAndExtremes) -> Map:
         span = statistic.range()
         centre = nan_where_unseen(statistic.mean, statistic.count)
-        return self._chain(Affine(centre, unit_where_constant(span)), span.shape, (-1.0, 1.0))
+        return Affine(centre, unit_where_constant(span))
 
     @fitted
     def mean_(self) -> NDArray[np.float64]:
@@ -93,28 +80,6 @@ class MeanScaler(Scaler):
         return nan_where_unseen(statistic.mean, statistic.count)[0]
 
     @fitted
-    def data_min_(self) -> NDArray[np.float64]:
-        """The minimum of every column."""
-        statistic = self._learned.statistic
-        return nan_where_unseen(statistic.min, statistic.count)[0]
-
-    @fitted
-    def data_max_(self) -> NDArray[np.float64]:
-        """The maximum of every column."""
-        statistic = self._learned.statistic
-        return nan_where_unseen(statistic.max, statistic.count)[0]
-
-    @fitted
-    def data_range_(self) -> NDArray[np.float64]:
-        """The range of every column."""
-        return self._learned.statistic.range()[0]
-
-    @fitted
     def scale_(self) -> NDArray[np.float64]:
         """The range, 1 for a constant."""
         return unit_where_constant(self._learned.statistic.range())[0]
-
-    @fitted
-    def n_samples_seen_(self) -> Any:
-        """The number of rows."""
-        return as_counted(np.array([self._learned.n_rows]))

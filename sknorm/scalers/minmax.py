@@ -8,12 +8,14 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sknorm._base import Scaler, as_counted, fitted, nan_where_unseen, unit_where_constant
+from sknorm._base import Scaler
+from sknorm._fitted import fitted, nan_where_unseen, unit_where_constant
 from sknorm.maps import Affine, Map
+from sknorm.scalers._attributes import RangeAttributes
 from sknorm.statistics import Extremes
 
 
-class MinMaxScaler(Scaler):
+class MinMaxScaler(RangeAttributes, Scaler):
     """Map the range of every column onto an interval.
 
     ``y = (x − min)/(max − min) · w + a`` for ``feature_range=(a, b)``, where w is the largest double up to b − a for
@@ -29,7 +31,7 @@ class MinMaxScaler(Scaler):
     clip : bool, float or tuple of (float, float), default=False
         Where scaled values are clipped: True to `feature_range`, a number to [−clip, clip], a pair to itself.
     clip_mode : {"hard", "soft"}, default="hard"
-        "hard" cuts; "soft" takes a number and maps y to clip·y/√(y² + clip²).
+        "hard" cuts; "soft" takes a number and maps y to clip·y/√(y² + clip²), which keeps order and can be inverted.
 
     Attributes
     ----------
@@ -39,7 +41,7 @@ class MinMaxScaler(Scaler):
         ``(b − a)/data_range_``, as in scikit-learn; 1 in place of the range of a constant.
     min_ : ndarray of shape (n_features,)
         ``a − data_min_ · scale_``, as in scikit-learn.
-    n_samples_seen_ : int
+    n_samples_seen_ : int or float
         The number of rows (the sum of their weights).
     n_features_in_ : int
         The number of features.
@@ -80,12 +82,15 @@ class MinMaxScaler(Scaler):
         self.clip = clip
         self.clip_mode = clip_mode
 
+    @property
+    def _clip_interval(self) -> tuple[float, float]:  # type: ignore[override]
+        return self.feature_range
+
     def _check_parameters(self) -> None:
         if self.feature_range[0] >= self.feature_range[1]:
             raise ValueError(
                 f"Minimum of desired feature range must be smaller than maximum. Got {self.feature_range}."
             )
-        self._check_clip(self.feature_range)
 
     def _refuse_sparse(self, X: Any, verb: str) -> None:
         if hasattr(X, "tocsr"):
@@ -100,30 +105,12 @@ class MinMaxScaler(Scaler):
         span = statistic.range()
         gain, shift = largest_gain(low, high), low
         centre = nan_where_unseen(statistic.min, statistic.count)
-        scaled = Affine(
+        return Affine(
             centre,
             unit_where_constant(span),
             None if gain == 1 and shift == 0 else np.full_like(span, gain),
             None if shift == 0 else np.full_like(span, shift),
         )
-        return self._chain(scaled, span.shape, (low, high))
-
-    @fitted
-    def data_min_(self) -> NDArray[np.float64]:
-        """The minimum of every column."""
-        statistic = self._learned.statistic
-        return nan_where_unseen(statistic.min, statistic.count)[0]
-
-    @fitted
-    def data_max_(self) -> NDArray[np.float64]:
-        """The maximum of every column."""
-        statistic = self._learned.statistic
-        return nan_where_unseen(statistic.max, statistic.count)[0]
-
-    @fitted
-    def data_range_(self) -> NDArray[np.float64]:
-        """The range of every column."""
-        return self._learned.statistic.range()[0]
 
     @fitted
     def scale_(self) -> NDArray[np.float64]:
@@ -135,11 +122,6 @@ class MinMaxScaler(Scaler):
     def min_(self) -> NDArray[np.float64]:
         """The offset of every column, as scikit-learn has it."""
         return self.feature_range[0] - self.data_min_ * self.scale_
-
-    @fitted
-    def n_samples_seen_(self) -> Any:
-        """The number of rows."""
-        return as_counted(np.array([self._learned.n_rows]))
 
 
 def largest_gain(low: float, high: float) -> float:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 from sklearn.utils._param_validation import StrOptions
 
-from sknorm._base import EPS, Scaler, fitted, unit_where_constant
+from sknorm._base import Scaler
+from sknorm._fitted import EPS, fitted, unit_where_constant
 from sknorm.maps import Affine, Map
 from sknorm.statistics import Quantiles
 
@@ -21,9 +22,10 @@ class RobustScaler(Scaler):
     """Centre every column at its median and divide by its interquartile range.
 
     ``z = (x − median)/(q₇₅ − q₂₅)``, or by the median absolute deviation, ``median|x − median|``. A few outliers move
-    none of them. `fit` is exact; `partial_fit` and `merge` go on with a quantile sketch, exact while its 1,200 or so
-    values hold all rows and within 1 % of rank after. Missing values are ignored in learning and stay in transforming.
-    Weights count repeats: the rank of a quantile q is ``q · (Σ w − 1)``, so weights that sum to 1 must be scaled up.
+    none of them. `fit` is exact; `partial_fit` and `merge` go on with a quantile sketch, exact while a column has no
+    more than 1,200 or so distinct values and within 1 % of rank after. Missing values are ignored in learning and stay
+    in transforming. Weights count repeats: the rank of a quantile q is ``q · (Σ w − 1)``, so weights that sum to 1 must
+    be scaled up.
 
     Parameters
     ----------
@@ -53,6 +55,8 @@ class RobustScaler(Scaler):
         The medians; NaN for a column that never had a value, None if ``with_centering=False``.
     scale_ : ndarray of shape (n_features,) or None
         The divisors; None if ``with_scaling=False``.
+    n_samples_seen_ : int or float
+        The number of rows (the sum of their weights).
     n_features_in_ : int
         The number of features.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -113,7 +117,6 @@ class RobustScaler(Scaler):
         low, high = self.quantile_range
         if not 0 <= low <= high <= 100:
             raise ValueError(f"Invalid quantile range: {self.quantile_range}")
-        self._check_clip(None)
 
     def _check_sparse(self, verb: str) -> None:
         if self.with_centering:
@@ -137,7 +140,7 @@ class RobustScaler(Scaler):
     def _derive(self, statistic: Quantiles) -> Map:
         centre = statistic.quantile(0.5) if self.with_centering else None
         scale = self._scale(statistic) if self.with_scaling else None
-        return self._chain(Affine(centre, scale), statistic.count.shape, None)
+        return Affine(centre, scale)
 
     def _spread(self, statistic: Quantiles) -> NDArray[np.float64]:
         """Return the range between the quantiles, or the median absolute deviation."""

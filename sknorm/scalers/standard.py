@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval
 
-from sknorm._base import EPS, Scaler, as_counted, fitted, nan_where_unseen
+from sknorm._base import Scaler
 from sknorm._callbacks import CallbackSupportMixin, with_callbacks
+from sknorm._fitted import EPS, as_counted, fitted, nan_where_unseen
 from sknorm.maps import Affine, Map
 from sknorm.statistics import Moments
 
@@ -105,9 +106,6 @@ class StandardScaler(CallbackSupportMixin, Scaler):
         self.clip = clip
         self.clip_mode = clip_mode
 
-    def _check_parameters(self) -> None:
-        self._check_clip(None)
-
     def _check_sparse(self, verb: str) -> None:
         if self.with_mean:
             raise ValueError(
@@ -121,10 +119,9 @@ class StandardScaler(CallbackSupportMixin, Scaler):
             self._refuse_overflow(statistic.m2, statistic.count, "variance")
 
     def _derive(self, statistic: Moments) -> Map:
-        count = statistic.count
-        centre = nan_where_unseen(statistic.mean, count) if self.with_mean else None
+        centre = nan_where_unseen(statistic.mean, statistic.count) if self.with_mean else None
         scale = self._scale(statistic) if self.with_std else None
-        return self._chain(Affine(centre, scale), count.shape, None)
+        return Affine(centre, scale)
 
     def _scale(self, statistic: Moments) -> NDArray[np.float64]:
         variance = statistic.variance(self.ddof)
@@ -174,7 +171,7 @@ class StandardScaler(CallbackSupportMixin, Scaler):
         return self._transform(X, self.copy if copy is None else copy)
 
     def inverse_transform(self, X: Any, copy: bool | None = None) -> Any:
-        """Undo ``transform``; a clipped value comes back as the bound.
+        """Undo ``transform``; what was cut by a hard clip comes back as the bound.
 
         Parameters
         ----------
@@ -186,7 +183,7 @@ class StandardScaler(CallbackSupportMixin, Scaler):
         Returns
         -------
         X_original : {ndarray, sparse matrix} of shape (n_samples, n_features)
-            The data in its original units.
+            The data in its original units; ±infinity where a soft clip had rounded to its bound.
 
         Raises
         ------

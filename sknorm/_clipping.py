@@ -1,0 +1,55 @@
+"""What the parameters ``clip`` and ``clip_mode`` mean."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from sknorm.maps import Clip, Map, Squash
+
+Interval: TypeAlias = tuple[float, float]
+
+
+def clips_nothing(clip: Any) -> bool:
+    """Say whether ``clip`` is None or False, NumPy's too; 0 is neither."""
+    return clip is None or (is_bool(clip) and not clip)
+
+
+def is_bool(clip: Any) -> bool:
+    """Say whether ``clip`` is a truth value; asked before whether it is a number, since True is 1."""
+    return isinstance(clip, (bool, np.bool_))
+
+
+def check_clip(clip: Any, clip_mode: str, interval: Interval | None, name: str) -> None:
+    """Raise where ``clip`` and ``clip_mode`` make no sense together, or for the scaler of that name.
+
+    ``interval`` is what True means, None where it means nothing.
+    """
+    if clips_nothing(clip):
+        return
+    if clip_mode == "soft":
+        if is_bool(clip) or isinstance(clip, tuple):
+            raise ValueError(f"clip_mode='soft' takes one number as clip, not {clip!r}; e.g. clip=3.0.")
+    elif is_bool(clip):
+        if interval is None:
+            raise ValueError(f"clip=True has no meaning for {name}; give a number or a pair, e.g. clip=3.0.")
+    elif isinstance(clip, tuple):
+        if len(clip) != 2 or not all(isinstance(bound, Real) for bound in clip):
+            raise ValueError(f"clip must be a pair of numbers, not {clip!r}.")
+        if not clip[0] < clip[1]:
+            raise ValueError(f"clip must be a pair (low, high) with low < high, not {clip!r}.")
+
+
+def clip_maps(clip: Any, clip_mode: str, interval: Interval | None, shape: tuple[int, ...]) -> tuple[Map, ...]:
+    """Return the maps that follow the scaling, none or one."""
+    if clips_nothing(clip):
+        return ()
+    if clip_mode == "soft":
+        return (Squash(np.full(shape, float(clip))),)
+    if is_bool(clip):
+        assert interval is not None  # check_clip saw to it
+        clip = interval
+    low, high = clip if isinstance(clip, tuple) else (-clip, clip)
+    return (Clip(np.full(shape, float(low)), np.full(shape, float(high))),)
