@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sknorm._clipping import check_clip, clip_maps
-from sknorm._fitted import as_counted, fitted
+from sknorm._fitted import fitted
 from sknorm._validation import as_float32, check_scaled, check_table, check_weights, is_plain
 from sknorm.maps import Affine, Chain, Map
 from sknorm.statistics import Statistic
@@ -142,30 +142,39 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return self._learn(X, y, sample_weight, first="_learned" not in self.__dict__)
 
     def _learn(self, X: Any, y: Any, sample_weight: Any, first: bool) -> Self:
-        state = self.__dict__
-        names = {name: state[name] for name in NAMES if name in state}
-        try:
-            if first:
-                self._check_all_parameters()
-            if first or not is_plain(X, self):
-                self._refuse_sparse(X, "center")
-                X = check_table(self, X, reset=first, accept_sparse=self._accept_sparse)
-            weights = check_weights(sample_weight, X, all_zero=not first)
-            batch = self._summarize(as_float32(X), weights, first)
-            n_rows = float(X.shape[0] if weights is None else weights.sum())
-            if not first:
-                learned: Learned = state["_learned"]
-                batch = learned.statistic.merge(batch)
-                n_rows += learned.n_rows
-            self._check_overflow(batch)
-            state["_learned"] = Learned(batch, n_rows, checked=first or learned.checked)
-        except BaseException:
-            # scikit-learn's validation sets the names before it looks at the values.
-            for name in NAMES:
-                state.pop(name, None)
-            state.update(names)
-            raise
+        if first:
+            self._check_all_parameters()
+        # scikit-learn's validation sets names and width before it looks at the values: let it set a stand-in's, so that
+        # a table that is refused leaves no trace, and no thread that reads meets half of a change.
+        names = self._stand_in() if first else self
+        if first or not is_plain(X, self):
+            self._refuse_sparse(X, "center")
+            X = check_table(names, X, reset=first, accept_sparse=self._accept_sparse)
+        self._absorb(X, y, sample_weight, names, first)
         return self
+
+    def _stand_in(self) -> Self:
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        return other
+
+    def _absorb(self, X: Any, y: Any, sample_weight: Any, names: Self, first: bool) -> None:
+        """Learn from a validated table, then take over what was learned and the names, all or nothing."""
+        weights = check_weights(sample_weight, X, all_zero=not first)
+        statistic = self._summarize(as_float32(X), weights, first)
+        n_rows = float(X.shape[0] if weights is None else weights.sum())
+        checked = True
+        if not first:
+            before = self._learned
+            statistic = before.statistic.merge(statistic)
+            n_rows += before.n_rows
+            checked = before.checked
+        self._check_overflow(statistic)
+        state = self.__dict__
+        if first:
+            state.pop("feature_names_in_", None)
+            state.update((name, names.__dict__[name]) for name in NAMES if name in names.__dict__)
+        state["_learned"] = Learned(statistic, n_rows, checked)
 
     def _check_all_parameters(self) -> None:
         if not get_config()["skip_parameter_validation"]:
@@ -345,9 +354,10 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             )
 
     @fitted
-    def n_samples_seen_(self) -> Any:
+    def n_samples_seen_(self) -> int | float:
         """The number of rows."""
-        return as_counted(np.array([self._learned.n_rows]))
+        n_rows = self._learned.n_rows
+        return int(n_rows) if n_rows.is_integer() else n_rows
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

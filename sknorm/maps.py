@@ -69,8 +69,9 @@ class Map(ABC):
         ValueError
             If X holds an infinity. Then X is as it was, in place too.
         """
-        program = self._program or identity(X.shape[1])
-        n_samples = X.shape[0]
+        program, n_samples = self._program, X.shape[0]
+        if program is None:
+            program, codes = identity(X.shape[1]), None
         if out is None:
             out = np.empty_like(X, subok=False)
         elif out is X and not identity(X.shape[1])(X, X, 0, n_samples):

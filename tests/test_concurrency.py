@@ -256,7 +256,7 @@ def test_threadpoolctl_is_an_upper_bound():
         assert effective_n_threads() == 1
 
 
-@pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
+@pytest.mark.parametrize("backend", ["loky", "threading"])
 def test_one_thread_inside_a_worker(backend):
     calls = (joblib.delayed(effective_n_threads)() for _ in range(4))
     assert joblib.Parallel(n_jobs=2, backend=backend)(calls) == [1] * 4

@@ -153,6 +153,18 @@ def test_dtypes(name, setting, dtype, rng):
     np.testing.assert_allclose(got, expected, **tolerance(expected.dtype))
 
 
+@pytest.mark.parametrize("dtype", [*FLOATS, *INTEGERS, "bool", "object"])
+@pytest.mark.parametrize("name", ["MeanScaler", "DecimalScaler"])
+def test_dtypes_of_our_own_scalers(name, dtype, rng):
+    table = np.array(rng.integers(0, 100, size=(50, 3))).astype(dtype)
+    ours, theirs = getattr(sknorm, name)(), sklearn.preprocessing.MaxAbsScaler()
+    got, expected = ours.fit_transform(table), theirs.fit_transform(table)
+    assert got.dtype == expected.dtype
+    assert ours.inverse_transform(got).dtype == theirs.inverse_transform(expected).dtype
+    reference = getattr(sknorm, name)().fit_transform(table.astype(np.float64))
+    np.testing.assert_allclose(got, reference, **tolerance(got.dtype))
+
+
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "object"])
 @each_setting
 def test_missing_values(name, setting, dtype, X):
@@ -321,10 +333,10 @@ def test_constructor(name):
     assert all(parameter.kind is inspect.Parameter.KEYWORD_ONLY for parameter in extra)
 
 
-@pytest.mark.parametrize(
-    "method",
-    ["fit", "partial_fit", "transform", "inverse_transform", "fit_transform", "get_feature_names_out", "get_params"],
-)
+METHODS = "fit partial_fit transform inverse_transform fit_transform get_feature_names_out get_params set_output"
+
+
+@pytest.mark.parametrize("method", METHODS.split())
 @each_class
 def test_methods(name, method):
     if name == "RobustScaler" and method == "partial_fit":

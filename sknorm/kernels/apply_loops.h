@@ -55,7 +55,8 @@ static int NAME(stage)(int kind, T *y, ptrdiff_t y_stride, const T *x, ptrdiff_t
 static int NAME(run)(const int *kinds, size_t n_stages, T *y, ptrdiff_t y_stride, const T *x, ptrdiff_t x_stride,
                      size_t rows, size_t w, const double *p, size_t pitch, double *buffer) {
     int infinite = 0;
-    if (n_stages <= 1) return NAME(stage)(n_stages ? kinds[0] : 0, y, y_stride, x, x_stride, rows, w, p, pitch);
+    if (n_stages == 0) return NAME(stage)(0, y, y_stride, x, x_stride, rows, w, p, pitch);
+    if (n_stages == 1 && kinds[0] < SQUASH) return NAME(stage)(kinds[0], y, y_stride, x, x_stride, rows, w, p, pitch);
     for (size_t r = 0; r < rows; r++, x += x_stride, y += y_stride) {
         for (size_t j = 0; j < w; j++) infinite |= fabs(x[j]) == INFINITY, buffer[j] = x[j];
         for (size_t s = 0; s < n_stages; s++)

@@ -130,23 +130,19 @@ class StandardScaler(CallbackSupportMixin, Scaler):
             constant = variance <= n * EPS * variance + (n * statistic.mean * EPS) ** 2
         return np.where(constant, 1.0, np.sqrt(variance))
 
-    def _learn(self, X: Any, y: Any, sample_weight: Any, first: bool) -> Self:
+    def _absorb(self, X: Any, y: Any, sample_weight: Any, names: Self, first: bool) -> None:
         if "_skl_callbacks" not in self.__dict__ and "_parent_callback_ctx" not in self.__dict__:
-            return super()._learn(X, y, sample_weight, first)
-        return self._learn_with_callbacks(X, y, sample_weight, first)
+            super()._absorb(X, y, sample_weight, names, first)
+        else:
+            with_callbacks(StandardScaler._absorb_with_callbacks)(self, X, y, sample_weight, names, first)
 
-    def _learn_with_callbacks(self, X: Any, y: Any, sample_weight: Any, first: bool) -> Self:
+    def _absorb_with_callbacks(self, X: Any, y: Any, sample_weight: Any, names: Self, first: bool) -> None:
         """Learn as one task of scikit-learn's callbacks."""
-
-        def learn(self: StandardScaler) -> None:
-            context = self._init_callback_context()
-            about = {"estimator": self, "X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
-            context.call_on_fit_task_begin(**about)
-            super()._learn(X, y, sample_weight, first)
-            context.call_on_fit_task_end(**about, reconstruction_attributes={})
-
-        with_callbacks(learn)(self)
-        return self
+        context = self._init_callback_context()
+        about = {"estimator": self, "X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
+        context.call_on_fit_task_begin(**about)
+        super()._absorb(X, y, sample_weight, names, first)
+        context.call_on_fit_task_end(**about, reconstruction_attributes={})
 
     def transform(self, X: Any, copy: bool | None = None) -> Any:
         """Scale X by what was learned; nothing is learned from it.
