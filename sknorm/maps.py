@@ -44,7 +44,7 @@ class Map(ABC):
         if not stages:
             return None
         shape = next(iter(stages[0].parameters.values())).shape
-        parameters = np.zeros((len(stages), 6, *shape))
+        parameters = np.empty((len(stages), 6, *shape))  # a kernel reads those of its kind alone
         for row, stage in zip(parameters, stages, strict=True):
             for index, value in stage.parameters.items():
                 row[index] = value

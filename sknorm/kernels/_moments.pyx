@@ -14,6 +14,8 @@ cdef extern from "moments.h" nogil:
         SKNORM_INFINITE
         SKNORM_NO_MEMORY
         SKNORM_BAD_CODE
+        ROW_M2
+        ROW_COUNT
         ROW_MIN
         ROW_MAX
         N_ROWS
@@ -36,7 +38,7 @@ cdef extern from "moments.h" nogil:
     void merge_moments(double *a, const double *b, size_t n_cells)
     void merge_extremes(double *a, const double *b, size_t n_cells, int with_count)
 
-cdef double np_inf = np.inf
+cdef double np_inf = np.inf, np_nan = np.nan
 
 
 class Infinite(Exception):
@@ -206,3 +208,20 @@ def overflows(cnp.ndarray table not None, int first_row):
             if data[i] > 0:
                 sum += (data[2 * n_cells + i] - data[n_cells + i]) * 0.0
     return sum != sum
+
+
+def variance(cnp.ndarray table not None, double ddof):
+    """Return m2 / (count − ddof) of shape (n_groups, d): 0 where ddof leaves no freedom, NaN without a value."""
+    if table.ndim != 3 or table.shape[0] < 4 or not cnp.PyArray_IS_C_CONTIGUOUS(table):
+        raise ValueError("table must be contiguous and hold the moments")
+    cdef Py_ssize_t n_cells = table.shape[1] * table.shape[2], i
+    cdef cnp.ndarray out = cnp.PyArray_SimpleNew(2, cnp.PyArray_DIMS(table) + 1, cnp.NPY_DOUBLE)
+    cdef double *variances = <double *> cnp.PyArray_DATA(out)
+    cdef const double *m2 = <const double *> cnp.PyArray_DATA(table) + ROW_M2 * n_cells
+    cdef const double *count = <const double *> cnp.PyArray_DATA(table) + ROW_COUNT * n_cells
+    for i in range(n_cells):
+        if count[i] > ddof and count[i] > 0:
+            variances[i] = m2[i] / (count[i] - ddof)
+        else:
+            variances[i] = 0.0 if count[i] > 0 else np_nan
+    return out

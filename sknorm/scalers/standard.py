@@ -125,9 +125,9 @@ class StandardScaler(CallbackSupportMixin, Scaler):
 
     def _scale(self, statistic: Moments) -> NDArray[np.float64]:
         variance = statistic.variance(self.ddof)
-        n = np.minimum(statistic.count, MOST_ROWS_FOR_CONSTANT)
+        bound = EPS * np.minimum(statistic.count, MOST_ROWS_FOR_CONSTANT)
         with np.errstate(over="ignore"):
-            constant = variance <= n * EPS * variance + (n * statistic.mean * EPS) ** 2
+            constant = variance <= bound * variance + (bound * statistic.mean) ** 2
         return np.where(constant, 1.0, np.sqrt(variance))
 
     def _absorb(self, X: Any, y: Any, sample_weight: Any, names: Self, first: bool) -> None:

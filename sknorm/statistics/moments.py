@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from sknorm.kernels import _moments
 from sknorm.statistics._table import Table
 
 
@@ -50,6 +51,4 @@ class Moments(Table):
 
     def variance(self, ddof: float = 0) -> NDArray[np.float64]:
         """Return ``m2 / (count − ddof)``, 0 where ddof leaves no degree of freedom and NaN without a value."""
-        freedom = self.count - ddof
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(freedom > 0, self.m2 / freedom, np.where(self.count > 0, 0.0, np.nan))
+        return _moments.variance(self.table, ddof)
