@@ -78,8 +78,8 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """Return the map that the statistic and the parameters make, before any clipping."""
         raise NotImplementedError
 
-    def _check_overflow(self, statistic: Any) -> None:
-        """Raise where what was learned from finite values is not finite; see `_refuse_overflow`."""
+    def _check_overflow(self, statistic: Any, names: Any) -> None:
+        """Raise where what was learned from finite values is not finite; see `refuse_overflow`."""
 
     def _summarize(self, X: Any, sample_weight: NDArray[np.float64] | None, first: bool) -> Statistic:
         """Return the statistic of a batch; ``first`` says that nothing was learned before."""
@@ -169,7 +169,7 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             statistic = before.statistic.merge(statistic)
             n_rows += before.n_rows
             checked = before.checked
-        self._check_overflow(statistic)
+        self._check_overflow(statistic, getattr(names, "feature_names_in_", None))
         state = self.__dict__
         if first:
             state.pop("feature_names_in_", None)
@@ -228,7 +228,7 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             )
         here, there = self._learned, other._learned
         statistic = here.statistic.merge(there.statistic)
-        self._check_overflow(statistic)
+        self._check_overflow(statistic, getattr(self, "feature_names_in_", None))
         self._learned = Learned(statistic, here.n_rows + there.n_rows)
         return self
 
@@ -340,19 +340,6 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         out = map_.on_sparse(single, single if in_place else single.copy())
         return out.astype(np.float16) if X.dtype == np.float16 else out
 
-    # What rules have in common.
-
-    def _refuse_overflow(self, values: NDArray[np.float64], count: NDArray[np.float64], what: str) -> None:
-        """Raise for the first column with values where what was learned from them is not finite."""
-        columns = np.flatnonzero((~np.isfinite(values) & (count > 0)).any(axis=0))
-        if columns.size:
-            names = getattr(self, "feature_names_in_", None)
-            name = columns[0] if names is None else repr(names[columns[0]])
-            raise ValueError(
-                f"The {what} of column {name} overflows float64; divide the column by a power of ten before it is "
-                "learned."
-            )
-
     @fitted
     def n_samples_seen_(self) -> int | float:
         """The number of rows."""
@@ -365,3 +352,13 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         tags.input_tags.sparse = bool(self._accept_sparse)
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def refuse_overflow(values: NDArray[np.float64], count: NDArray[np.float64], what: str, names: Any) -> None:
+    """Raise for the first column with values where what was learned from them is not finite."""
+    columns = np.flatnonzero((~np.isfinite(values) & (count > 0)).any(axis=0))
+    if columns.size:
+        name = columns[0] if names is None else repr(names[columns[0]])
+        raise ValueError(
+            f"The {what} of column {name} overflows float64; divide the column by a power of ten before it is learned."
+        )

@@ -41,13 +41,13 @@ STATED = [
     ("StandardScaler.fit", MILLION, FLOAT32, 1, faster(14)),
     ("StandardScaler.fit", MILLION, MISSING, 1, faster(12)),
     *(
-        (f"{name}.fit", MILLION, layout, 1, faster(bound))
+        (f"{name}.fit", MILLION, layout, 2, faster(bound))
         for name in ("MinMaxScaler", "MaxAbsScaler")
         for layout, bound in ((C_ORDER, 10), (F_ORDER, 2.5), (MISSING, 10), (FLOAT32, 10))
     ),
-    *(("RobustScaler.fit", MILLION, layout, 1, faster(10)) for layout in (C_ORDER, F_ORDER, MISSING, FLOAT32)),
+    *(("RobustScaler.fit", MILLION, layout, 2, faster(10)) for layout in (C_ORDER, F_ORDER, MISSING, FLOAT32)),
     *(
-        (f"{name}.transform", MILLION, C_ORDER, 1, goal)
+        (f"{name}.transform", MILLION, C_ORDER, 2, goal)
         for name in CLIPPING
         for goal in (within(1.15, COPY), faster(3))
     ),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from sknorm._base import Scaler
+from sknorm._base import Scaler, refuse_overflow
 from sknorm._fitted import fitted, nan_where_unseen, unit_where_constant
 from sknorm.maps import Affine, Map
 from sknorm.scalers._attributes import RangeAttributes
@@ -63,10 +65,10 @@ class MeanScaler(RangeAttributes, Scaler):
     _statistic = MomentsAndExtremes
     _clip_interval = (-1.0, 1.0)
 
-    def _check_overflow(self, statistic: MomentsAndExtremes) -> None:
+    def _check_overflow(self, statistic: MomentsAndExtremes, names: Any) -> None:
         if statistic.overflows():
-            self._refuse_overflow(statistic.range(), statistic.count, "range")
-            self._refuse_overflow(statistic.mean, statistic.count, "mean")
+            refuse_overflow(statistic.range(), statistic.count, "range", names)
+            refuse_overflow(statistic.mean, statistic.count, "mean", names)
 
     def _derive(self, statistic: MomentsAndExtremes) -> Map:
         span = statistic.range()

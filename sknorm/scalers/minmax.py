@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sknorm._base import Scaler
+from sknorm._base import Scaler, refuse_overflow
 from sknorm._fitted import fitted, nan_where_unseen, unit_where_constant
 from sknorm.maps import Affine, Map
 from sknorm.scalers._attributes import RangeAttributes
@@ -96,9 +96,9 @@ class MinMaxScaler(RangeAttributes, Scaler):
         if hasattr(X, "tocsr"):
             raise TypeError("MinMaxScaler does not support sparse input. Consider using MaxAbsScaler instead.")
 
-    def _check_overflow(self, statistic: Extremes) -> None:
+    def _check_overflow(self, statistic: Extremes, names: Any) -> None:
         if statistic.overflows():
-            self._refuse_overflow(statistic.range(), statistic.count, "range")
+            refuse_overflow(statistic.range(), statistic.count, "range", names)
 
     def _derive(self, statistic: Extremes) -> Map:
         low, high = (float(bound) for bound in self.feature_range)

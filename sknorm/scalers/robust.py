@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 from sklearn.utils._param_validation import StrOptions
 
-from sknorm._base import Scaler
+from sknorm._base import Scaler, refuse_overflow
 from sknorm._fitted import EPS, fitted, unit_where_constant
 from sknorm.maps import Affine, Map
 from sknorm.statistics import Quantiles
@@ -131,11 +131,11 @@ class RobustScaler(Scaler):
         low, high = (percent / 100 for percent in self.quantile_range)
         return Quantiles.exact(X, sample_weight, probabilities=(low, 0.5, high), mad=self.scale == "mad")
 
-    def _check_overflow(self, statistic: Quantiles) -> None:
+    def _check_overflow(self, statistic: Quantiles, names: Any) -> None:
         with np.errstate(over="ignore"):
             span = statistic.max - statistic.min
         if np.isposinf(span).any():  # no scale is wider, and a sketch takes long to read
-            self._refuse_overflow(self._scale(statistic), statistic.count, "scale")
+            refuse_overflow(self._scale(statistic), statistic.count, "scale", names)
 
     def _derive(self, statistic: Quantiles) -> Map:
         centre = statistic.quantile(0.5) if self.with_centering else None

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval
 
-from sknorm._base import Scaler
+from sknorm._base import Scaler, refuse_overflow
 from sknorm._callbacks import CallbackSupportMixin, with_callbacks
 from sknorm._fitted import EPS, as_counted, fitted, nan_where_unseen
 from sknorm.maps import Affine, Map
@@ -113,10 +113,10 @@ class StandardScaler(CallbackSupportMixin, Scaler):
                 "See docstring for motivation and alternatives."
             )
 
-    def _check_overflow(self, statistic: Moments) -> None:
+    def _check_overflow(self, statistic: Moments, names: Any) -> None:
         if statistic.overflows():
-            self._refuse_overflow(statistic.mean, statistic.count, "mean")
-            self._refuse_overflow(statistic.m2, statistic.count, "variance")
+            refuse_overflow(statistic.mean, statistic.count, "mean", names)
+            refuse_overflow(statistic.m2, statistic.count, "variance", names)
 
     def _derive(self, statistic: Moments) -> Map:
         centre = nan_where_unseen(statistic.mean, statistic.count) if self.with_mean else None

@@ -250,6 +250,7 @@ def test_float32_is_learned_as_double(statistic, X, order):
 def test_sparse_is_dense(statistic, X, rng, form, what):
     X[rng.random(X.shape) < 0.7] = 0.0
     X[:, 0] = 0.0
+    X[:, 1] = 5.0 + rng.random(len(X))  # no zero, stored or not
     weights = rng.choice([0.0, 0.1, 1.0, 3.0], len(X)) if what in ("weighted", "both") else None
     codes = rng.integers(0, 3, len(X)) if what in ("grouped", "both") else None
     sparse, dense = statistic.of(form(X), weights, codes, 3), statistic.of(X, weights, codes, 3)
