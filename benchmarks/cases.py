@@ -107,7 +107,10 @@ def transforms() -> list[Case]:
     to_copy = within(1.15, COPY)
     clipping = {"StandardScaler": 3.0, "MinMaxScaler": True, "MaxAbsScaler": True, "RobustScaler": 3.0}
     return [
-        *(Case("transform", "StandardScaler", t, against=(SKLEARN, ONE_THREAD, COPY), threads=2) for t in (C, F, FRAME)),
+        *(
+            Case("transform", "StandardScaler", t, against=(SKLEARN, ONE_THREAD, COPY), threads=2)
+            for t in (C, F, FRAME)
+        ),
         *(
             Case(
                 "transform",

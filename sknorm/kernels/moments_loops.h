@@ -7,7 +7,7 @@ SKNORM_CLONES_256 void NAME(sums)(const T *SKNORM_RESTRICT x, size_t rows, size_
     size_t r = 0;
     for (; r + 4 <= rows; r += 4, x += 4 * stride) {
         const T *x1 = x + stride, *x2 = x1 + stride, *x3 = x2 + stride;
-        if (r + 8 <= rows) TOUCH_FOUR(x + 4 * stride)
+        PREFETCH_FOUR(x, w, stride)
         for (size_t j = 0; j < w; j++) {
             double a = x[j], b = x1[j], c = x2[j], d = x3[j];
             sum[j] += (a + b) + (c + d);
@@ -29,7 +29,7 @@ SKNORM_CLONES_256 void NAME(sums_of_present)(const T *SKNORM_RESTRICT x, size_t 
     size_t r = 0;
     for (; r + 4 <= rows; r += 4, x += 4 * stride) {
         const T *x1 = x + stride, *x2 = x1 + stride, *x3 = x2 + stride;
-        if (r + 8 <= rows) TOUCH_FOUR(x + 4 * stride)
+        PREFETCH_FOUR(x, w, stride)
         for (size_t j = 0; j < w; j++) {
             double a = x[j], b = x1[j], c = x2[j], d = x3[j];
             count[j] += (ONE_IF(a == a) + ONE_IF(b == b)) + (ONE_IF(c == c) + ONE_IF(d == d));
@@ -55,7 +55,7 @@ SKNORM_CLONES_256 void NAME(sums_of_present)(const T *SKNORM_RESTRICT x, size_t 
         size_t r = 0; \
         for (; r + 4 <= rows; r += 4, x += 4 * stride) { \
             const T *x1 = x + stride, *x2 = x1 + stride, *x3 = x2 + stride; \
-            if (r + 8 <= rows) TOUCH_FOUR(x + 4 * stride) \
+            PREFETCH_FOUR(x, w, stride) \
             for (size_t j = 0; j < w; j++) { \
                 double a = x[j], b = x1[j], c = x2[j], d = x3[j], p = pivot[j]; \
                 EXTREMES_OF_FOUR \
@@ -84,7 +84,7 @@ SKNORM_CLONES_256 void NAME(deviations_of_present)(const T *SKNORM_RESTRICT x, s
     size_t r = 0;
     for (; r + 4 <= rows; r += 4, x += 4 * stride) {
         const T *x1 = x + stride, *x2 = x1 + stride, *x3 = x2 + stride;
-        if (r + 8 <= rows) TOUCH_FOUR(x + 4 * stride)
+        PREFETCH_FOUR(x, w, stride)
         for (size_t j = 0; j < w; j++) {
             double a = x[j], b = x1[j], c = x2[j], d = x3[j], p = pivot[j];
             count[j] += (ONE_IF(a == a) + ONE_IF(b == b)) + (ONE_IF(c == c) + ONE_IF(d == d));

@@ -28,6 +28,13 @@
 #define SKNORM_RESTRICT restrict
 #endif
 
+/* Ask for the cache line of an address in the second-level cache; any address will do. */
+#if defined(__GNUC__) || defined(__clang__)
+#define SKNORM_PREFETCH(address) __builtin_prefetch(address, 0, 2)
+#else
+#define SKNORM_PREFETCH(address) ((void)(address))
+#endif
+
 #define SKNORM_JOIN_(a, b) a##_##b
 #define SKNORM_JOIN(a, b) SKNORM_JOIN_(a, b)
 
