@@ -2,14 +2,16 @@
 
 #define STAGE(name, kind) \
     SKNORM_CLONES int NAME(name)(T * y, ptrdiff_t y_stride, const T *x, ptrdiff_t x_stride, size_t rows, \
-                                        size_t w, const double *SKNORM_RESTRICT p, size_t pitch) { \
+                             size_t w, const double *SKNORM_RESTRICT p, size_t pitch) { \
         uint64_t infinite = 0; \
-        for (size_t r = 0; r < rows; r++, x += x_stride, y += y_stride) \
+        for (size_t r = 0; r < rows; r++, x += x_stride, y += y_stride) { \
+            for (size_t j = 0; j < w; j += 64 / sizeof(T)) SKNORM_PREFETCH((const char *)(x + j) + SKNORM_AHEAD); \
             for (size_t j = 0; j < w; j++) { \
                 double v = x[j]; \
                 infinite |= fabs(v) == INFINITY; \
                 y[j] = (T)affine(kind, v, p, pitch, j); \
             } \
+        } \
         return infinite != 0; \
     }
 STAGE(pass_on, 0)

@@ -67,7 +67,6 @@ SKNORM_INLINE void finish_cell(double count, double *mean, double *low, double *
 /* Ask for four rows as far ahead as SKNORM_AHEAD bytes. Several rows walked at once are an order in which the processor's
    own prefetcher does not follow: 80 MB took 9 ms without this, 4 with it (2.5 for a plain read), and asking for the
    first-level cache was no help. */
-enum { SKNORM_AHEAD = 40960 };
 #define PREFETCH_FOUR(x, w, stride) \
     for (size_t row = SKNORM_AHEAD / (w * sizeof(T)), end = row + 4; row < end; row++) \
         for (size_t lane = 0; lane < w; lane += 64 / sizeof(T)) \
