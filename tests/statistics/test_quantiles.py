@@ -116,7 +116,7 @@ def test_threads_change_no_bit(monkeypatch):
     results = []
     for n_threads in (1, 2, 5):
         monkeypatch.setattr(threads, "effective_n_threads", lambda n=n_threads: n)
-        np.random.seed(n_threads)  # noqa: NPY002
+        np.random.seed(n_threads)
         fitted = Quantiles.exact(X, mad=True)
         results.append((fitted, fitted.merge(Quantiles.of(X[:5000]))))
     for fitted, merged in results[1:]:
