@@ -15,30 +15,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from sknorm._clipping import check_clip, clip_maps
 from sknorm._fitted import fitted
+from sknorm._learned import Learned
 from sknorm._validation import as_float32, check_scaled, check_table, check_weights, is_plain
 from sknorm.maps import Affine, Chain, Map
 from sknorm.statistics import Statistic
 
 NAMES = ("n_features_in_", "feature_names_in_")
-
-
-class Learned:
-    """All that was learned, swapped in whole: a reader sees the state before or after, never between.
-
-    The map follows from the statistic and the parameters, so it is made when it is first wanted: a stream that only
-    learns never pays. ``checked`` says whether the parameters are those that `fit` checked.
-    """
-
-    __slots__ = ("checked", "map", "n_rows", "statistic")
-
-    def __init__(self, statistic: Any, n_rows: float, checked: bool = True) -> None:
-        self.statistic = statistic
-        self.n_rows = n_rows
-        self.checked = checked
-        self.map: Map | None = None
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Learned, (self.statistic, self.n_rows, self.checked)
 
 
 class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -352,13 +334,3 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         tags.input_tags.sparse = bool(self._accept_sparse)
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def refuse_overflow(values: NDArray[np.float64], count: NDArray[np.float64], what: str, names: Any) -> None:
-    """Raise for the first column with values where what was learned from them is not finite."""
-    columns = np.flatnonzero((~np.isfinite(values) & (count > 0)).any(axis=0))
-    if columns.size:
-        name = columns[0] if names is None else repr(names[columns[0]])
-        raise ValueError(
-            f"The {what} of column {name} overflows float64; divide the column by a power of ten before it is learned."
-        )

@@ -33,8 +33,9 @@ LAYERS = {
     "statistics": {"kernels", "_errors"},
     "maps": {"kernels", "_errors"},
     "_clipping": {"maps"},
-    "_base": {"_clipping", "_errors", "_fitted", "_validation", "maps", "statistics"},
-    "scalers": {"_base", "_callbacks", "_errors", "_fitted", "maps", "statistics"},
+    "_learned": {"maps"},
+    "_base": {"_clipping", "_fitted", "_learned", "_validation", "maps", "statistics"},
+    "scalers": {"_base", "_callbacks", "_fitted", "_learned", "maps", "statistics"},
     "__init__": {"_version", "scalers"},
 }
 # What the package stands on. Everything else is optional: imported inside the function that needs it.

@@ -8,8 +8,9 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sknorm._base import Scaler, refuse_overflow
+from sknorm._base import Scaler
 from sknorm._fitted import fitted, nan_where_unseen, unit_where_constant
+from sknorm._learned import refuse_overflow
 from sknorm.maps import Affine, Map
 from sknorm.scalers._attributes import RangeAttributes
 from sknorm.statistics import Extremes

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 from sklearn.utils._param_validation import StrOptions
 
-from sknorm._base import Scaler, refuse_overflow
+from sknorm._base import Scaler
 from sknorm._fitted import EPS, fitted, unit_where_constant
+from sknorm._learned import refuse_overflow
 from sknorm.maps import Affine, Map
 from sknorm.statistics import Quantiles
 

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval
 
-from sknorm._base import Scaler, refuse_overflow
+from sknorm._base import Scaler
 from sknorm._callbacks import CallbackSupportMixin, with_callbacks
 from sknorm._fitted import EPS, as_counted, fitted, nan_where_unseen
+from sknorm._learned import refuse_overflow
 from sknorm.maps import Affine, Map
 from sknorm.statistics import Moments
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from sknorm.kernels import _quantiles as kernels
 from sknorm.statistics._base import infinity_error
@@ -40,6 +41,25 @@ class Runs:
         )
         shape = self.count.shape
         return table.reshape(len(probabilities), *shape), None if deviation is None else deviation.reshape(shape)
+
+
+def runs_of(
+    X: Any, sample_weight: NDArray[np.float64] | None, codes: NDArray[np.intp] | None, n_groups: int
+) -> Iterator[Runs]:
+    """Yield the sorted runs of a batch, chunk by chunk."""
+    if sparse.issparse(X):
+        yield sparse_runs(X, sample_weight, codes, n_groups)
+        return
+    # Half a megabyte of sorted runs stays in the second-level cache; a grouped chunk outweighs the cells it meets.
+    rows = max(1024, (1 << 16) // max(X.shape[1], 1), 0 if codes is None else 8 * n_groups)
+    for start in range(0, len(X), rows):
+        part = slice(start, start + rows)
+        yield dense_runs(
+            X[part],
+            None if sample_weight is None else sample_weight[part],
+            None if codes is None else codes[part],
+            n_groups,
+        )
 
 
 def dense_runs(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import Any, Self, TypeVar, cast
@@ -13,7 +13,7 @@ from scipy import sparse
 
 from sknorm.kernels import _quantiles as kernels
 from sknorm.statistics._base import Statistic, check_codes
-from sknorm.statistics._runs import Runs, dense_runs, sparse_runs
+from sknorm.statistics._runs import Runs, dense_runs, runs_of, sparse_runs
 from sknorm.statistics._selection import SAMPLED, select_quantiles
 
 # Columns selected at once: 32 share the cache lines of a row, and their samples are small beside the input.
@@ -128,7 +128,7 @@ class Quantiles(Statistic):
         """
         codes = check_codes(codes, n_groups, X.shape[0])
         result = cls.zero(n_groups, X.shape[1], k=k, seed=seed)
-        for runs in _runs(X, sample_weight, codes, n_groups):
+        for runs in runs_of(X, sample_weight, codes, n_groups):
             result = result._absorb(runs)
         return result
 
@@ -362,22 +362,3 @@ def _stack(parts: Sequence[Kind]) -> Kind:
         if name != "offsets" and getattr(parts[0], name) is not None
     }
     return replace(parts[0], offsets=np.concatenate(offsets), **joined)
-
-
-def _runs(
-    X: Any, sample_weight: NDArray[np.float64] | None, codes: NDArray[np.intp] | None, n_groups: int
-) -> Iterator[Runs]:
-    """Yield the sorted runs of a batch, chunk by chunk."""
-    if sparse.issparse(X):
-        yield sparse_runs(X, sample_weight, codes, n_groups)
-        return
-    # Half a megabyte of sorted runs stays in the second-level cache; a grouped chunk outweighs the cells it meets.
-    rows = max(1024, (1 << 16) // max(X.shape[1], 1), 0 if codes is None else 8 * n_groups)
-    for start in range(0, len(X), rows):
-        part = slice(start, start + rows)
-        yield dense_runs(
-            X[part],
-            None if sample_weight is None else sample_weight[part],
-            None if codes is None else codes[part],
-            n_groups,
-        )
