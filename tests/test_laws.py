@@ -320,7 +320,7 @@ def test_refused_weights_change_nothing(scaler, X, weights):
 @each_sparse_setting
 @pytest.mark.parametrize("form", ["csr", "csc"])
 def test_infinity_in_a_sparse_matrix_changes_nothing(scaler, X, form):
-    good = sp.random_array((200, 6), density=0.3, rng=np.random.default_rng(0)).asformat(form)
+    good = sp.random(200, 6, density=0.3, random_state=0, format=form)
     bad = good.copy()
     bad.data[-1] = np.inf
     scaler.fit(good)
@@ -434,7 +434,7 @@ def test_a_row_never_depends_on_its_neighbours(scaler, X, verb, dtype):
 @each_sparse_setting
 @pytest.mark.parametrize("verb", ["transform", "inverse_transform"])
 def test_a_sparse_matrix_is_mapped_as_a_dense_one(scaler, verb):
-    table = sp.random_array((200, 6), density=0.3, rng=np.random.default_rng(0)).asformat("csr")
+    table = sp.random(200, 6, density=0.3, random_state=0, format="csr")
     table.data[::9] = np.nan
     for form, dtype in (("csr", np.float64), ("csc", np.float64), ("csr", np.float32)):
         sparse = table.asformat(form).astype(dtype)
