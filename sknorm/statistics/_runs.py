@@ -43,6 +43,11 @@ class Runs:
         return table.reshape(len(probabilities), *shape), None if deviation is None else deviation.reshape(shape)
 
 
+def aligned(X: Any) -> Any:
+    """Return X, copied only if its values do not lie where C wants doubles or floats to lie."""
+    return X if sparse.issparse(X) or X.flags.aligned else np.array(X)
+
+
 def runs_of(
     X: Any, sample_weight: NDArray[np.float64] | None, codes: NDArray[np.intp] | None, n_groups: int
 ) -> Iterator[Runs]:

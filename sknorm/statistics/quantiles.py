@@ -13,7 +13,7 @@ from scipy import sparse
 
 from sknorm.kernels import _quantiles as kernels
 from sknorm.statistics._base import Statistic, check_codes
-from sknorm.statistics._runs import Runs, dense_runs, runs_of, sparse_runs
+from sknorm.statistics._runs import Runs, aligned, dense_runs, runs_of, sparse_runs
 from sknorm.statistics._selection import SAMPLED, select_quantiles
 
 # Columns selected at once: 32 share the cache lines of a row, and their samples are small beside the input.
@@ -126,7 +126,7 @@ class Quantiles(Statistic):
         ValueError
             If X holds an infinity or the weights sum to 2**62 or more.
         """
-        codes = check_codes(codes, n_groups, X.shape[0])
+        codes, X = check_codes(codes, n_groups, X.shape[0]), aligned(X)
         result = cls.zero(n_groups, X.shape[1], k=k, seed=seed)
         for runs in runs_of(X, sample_weight, codes, n_groups):
             result = result._absorb(runs)
@@ -164,7 +164,7 @@ class Quantiles(Statistic):
         ValueError
             As in ``of``.
         """
-        codes = check_codes(codes, n_groups, X.shape[0])
+        codes, X = check_codes(codes, n_groups, X.shape[0]), aligned(X)
         probabilities = tuple(float(q) for q in probabilities)
         if sparse.issparse(X) or sample_weight is not None or codes is not None:
             return cls._exact_by_sorting(X, sample_weight, codes, n_groups, probabilities, mad, k, seed)
