@@ -144,19 +144,15 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """Learn from a validated table, then take over what was learned and the names, all or nothing."""
         weights = check_weights(sample_weight, X, all_zero=not first)
         statistic = self._summarize(as_float32(X), weights, first)
-        n_rows = float(X.shape[0] if weights is None else weights.sum())
-        checked = True
+        learned = Learned(statistic, float(X.shape[0] if weights is None else weights.sum()))
         if not first:
-            before = self._learned
-            statistic = before.statistic.merge(statistic)
-            n_rows += before.n_rows
-            checked = before.checked
-        self._check_overflow(statistic, getattr(names, "feature_names_in_", None))
+            learned = self._learned.merge(learned)
+        self._check_overflow(learned.statistic, getattr(names, "feature_names_in_", None))
         state = self.__dict__
         if first:
             state.pop("feature_names_in_", None)
             state.update((name, names.__dict__[name]) for name in NAMES if name in names.__dict__)
-        state["_learned"] = Learned(statistic, n_rows, checked)
+        state["_learned"] = learned
 
     def _check_all_parameters(self) -> None:
         if not get_config()["skip_parameter_validation"]:
@@ -208,10 +204,9 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 f"Scalers to be merged must have the same feature names; they are {names} here "
                 f"and {other_names} in the other."
             )
-        here, there = self._learned, other._learned
-        statistic = here.statistic.merge(there.statistic)
-        self._check_overflow(statistic, getattr(self, "feature_names_in_", None))
-        self._learned = Learned(statistic, here.n_rows + there.n_rows)
+        learned = self._learned.merge(other._learned)
+        self._check_overflow(learned.statistic, getattr(self, "feature_names_in_", None))
+        self._learned = learned
         return self
 
     def __sklearn_is_fitted__(self) -> bool:

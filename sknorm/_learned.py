@@ -28,6 +28,10 @@ class Learned:
     def __reduce__(self) -> tuple[Any, ...]:
         return Learned, (self.statistic, self.n_rows, self.checked)
 
+    def merge(self, other: Learned) -> Learned:
+        """Return what both learned, under the parameters of this one; neither changes."""
+        return Learned(self.statistic.merge(other.statistic), self.n_rows + other.n_rows, self.checked)
+
 
 def refuse_overflow(values: NDArray[np.float64], count: NDArray[np.float64], what: str, names: Any) -> None:
     """Raise for the first column with values where what was learned from them is not finite."""

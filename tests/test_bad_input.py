@@ -579,3 +579,12 @@ def test_numpy_arrays_under_array_api_dispatch():
     if done.stderr.startswith("skip: "):
         pytest.skip(done.stderr.removeprefix("skip: ").strip())
     assert done.returncode == 0, done.stderr
+
+
+def test_merging_does_not_pass_parameters_that_were_never_checked(X):
+    first, second = sknorm.StandardScaler().fit(X), sknorm.StandardScaler().fit(X)
+    for scaler in (first, second):
+        scaler.set_params(clip=(3.0, 1.0))
+    first.merge(second)
+    with pytest.raises(ValueError, match="low < high"):
+        first.transform(X)
