@@ -12,6 +12,7 @@ from scipy import sparse
 
 from sknorm.kernels import _quantiles as kernels
 from sknorm.statistics._base import infinity_error
+from sknorm.statistics._sparse import entries_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,28 +120,16 @@ def sparse_runs(
     """
     if np.isinf(X.data).any():
         raise infinity_error(X.dtype)
-    n_rows, n_features = X.shape
-    if not X.has_canonical_format:
-        X = X.copy()
-        X.sum_duplicates()
-    entries = X.tocoo()
-    row_weight = np.ones(n_rows) if sample_weight is None else np.asarray(sample_weight, np.float64)
-    group = np.zeros(n_rows, np.intp) if codes is None else codes
-    cells = group[entries.row] * n_features + entries.col
-    weights = row_weight[entries.row]
-    n_cells = n_groups * n_features
-    weighed = row_weight > 0
-    n_implicit = np.repeat(np.bincount(group[weighed], minlength=n_groups), n_features)
-    n_implicit -= np.bincount(cells[weights > 0], minlength=n_cells)
-    implicit = np.repeat(np.bincount(group, row_weight, n_groups), n_features) - np.bincount(cells, weights, n_cells)
-    zero = np.flatnonzero((n_implicit > 0) & (implicit > 0))
-    values = entries.data.astype(np.float64)
+    entries, cells, weights, implicit = entries_of(X, sample_weight, codes, n_groups)
+    zero = np.flatnonzero(implicit)
+    values = entries.astype(np.float64)
+    weights = np.ones(len(values)) if weights is None else weights
     present = ~np.isnan(values) & (weights > 0)
     return _sorted(
         np.concatenate([values[present], np.zeros(len(zero))]),
-        np.concatenate([weights[present], implicit[zero]]),
+        np.concatenate([weights[present], implicit.reshape(-1)[zero]]),
         np.concatenate([cells[present], zero]),
-        (n_groups, n_features),
+        implicit.shape,
     )
 
 

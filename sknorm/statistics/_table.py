@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sknorm.kernels import _moments
 from sknorm.kernels.threads import map_chunks
 from sknorm.statistics._base import Statistic, check_codes, infinity_error
+from sknorm.statistics._sparse import entries_of
 
 # Values a chunk holds: the unit of work of a thread, and so part of what decides the bits of a result.
 CHUNK = 1 << 20
@@ -99,28 +100,9 @@ def _table_of_sparse(
     X: Any, sample_weight: NDArray[np.float64] | None, codes: NDArray[np.intp] | None, n_groups: int
 ) -> NDArray[np.float64]:
     """Return the table of a CSR or CSC batch: its explicit values grouped by their cells, then the implicit zeros."""
-    n_samples, n_features = X.shape
-    if not X.has_canonical_format:
-        X = X.copy()
-        X.sum_duplicates()
-    major = np.repeat(np.arange(X.indptr.size - 1, dtype=np.intp), np.diff(X.indptr))
-    minor = X.indices.astype(np.intp, copy=False)
-    rows, columns = (major, minor) if X.format == "csr" else (minor, major)
-    cells = columns if codes is None else codes[rows] * n_features + columns
-    weights = None if sample_weight is None else sample_weight[rows]
-    n_cells = n_groups * n_features
-    explicit = _moments.scatter(X.data[:, np.newaxis], weights, np.ascontiguousarray(cells), n_cells)
-    explicit = explicit.reshape(6, n_groups, n_features)
-    # What is not stored is zero: the group's whole weight less the weight of what is stored, NaN included.
-    total = np.bincount(
-        np.zeros(n_samples, dtype=np.intp) if codes is None else codes, weights=sample_weight, minlength=n_groups
-    ).astype(np.float64)
-    stored = np.bincount(cells, weights=weights, minlength=n_cells).reshape(n_groups, n_features)
-    zeros = _moments.zeros(n_groups, n_features)
-    # Weights that add up differently in two orders must not leave a trace of a zero where there is none.
-    n_stored = np.bincount(cells, minlength=n_cells).reshape(n_groups, n_features)
-    n_rows = np.bincount(np.zeros(n_samples, dtype=np.intp) if codes is None else codes, minlength=n_groups)
-    implicit = np.where(n_stored < n_rows[:, np.newaxis], np.maximum(total[:, np.newaxis] - stored, 0.0), 0.0)
+    values, cells, weights, implicit = entries_of(X, sample_weight, codes, n_groups)
+    explicit = _moments.scatter(values[:, np.newaxis], weights, cells, implicit.size).reshape(6, *implicit.shape)
+    zeros = _moments.zeros(*implicit.shape)
     zeros[3] = implicit
     zeros[4:, implicit > 0] = 0.0
     return _moments.merge(explicit, zeros, 0)
