@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 class Entries(NamedTuple):
-    """Stored values, their cells (``group * n_features + feature``), and the weight of the zeros that are not stored."""
+    """Stored values, their cells (``group * n_features + feature``), and the weight of the zeros not stored."""
 
     values: NDArray[Any]
     cells: NDArray[np.intp]
