@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from sklearn.pipeline import Pipeline
+
 import sknorm
 import sknorm.datasets
 import sknorm.maps
@@ -83,9 +85,12 @@ def is_method(value: object) -> bool:
 def tables(toctree: str) -> str:
     """Return the tables of the API page, made from the public names: a new name needs no edit in the docs."""
     public = {name: getattr(sknorm, name) for name in sknorm.__all__ if not name.startswith("__")}
+    classes = [name for name, value in public.items() if inspect.isclass(value)]
+    pipelines = [name for name in classes if issubclass(public[name], Pipeline)]
     maps = [name for name, value in vars(sknorm.maps).items() if is_map(value)]
     sections = {
-        "Scalers": ("sknorm", [name for name, value in public.items() if inspect.isclass(value)]),
+        "Scalers": ("sknorm", [name for name in classes if name not in pipelines]),
+        "Pipelines": ("sknorm", pipelines),
         "Functions": ("sknorm", [name for name, value in public.items() if inspect.isfunction(value)]),
         "Data sets": ("sknorm.datasets", sknorm.datasets.__all__),
         "Statistics": ("sknorm.statistics", sknorm.statistics.__all__),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from sknorm.maps import Clip, Map, Squash
 
 Interval: TypeAlias = tuple[float, float]
+Bound: TypeAlias = tuple[Literal["none", "hard", "soft"], float, float]
 
 
 def clips_nothing(clip: Any) -> bool:
@@ -42,14 +43,24 @@ def check_clip(clip: Any, clip_mode: str, interval: Interval | None, name: str) 
             raise ValueError(f"clip must be a pair (low, high) with low < high, not {clip!r}.")
 
 
-def clip_maps(clip: Any, clip_mode: str, interval: Interval | None, shape: tuple[int, ...]) -> tuple[Map, ...]:
-    """Return the maps that follow the scaling, none or one."""
+def bound_of(clip: Any, clip_mode: str, interval: Interval | None) -> Bound:
+    """Return the kind of bound that follows the scaling, and its ends."""
     if clips_nothing(clip):
-        return ()
+        return "none", 0.0, 0.0
     if clip_mode == "soft":
-        return (Squash(np.full(shape, float(clip))),)
+        return "soft", -float(clip), float(clip)
     if is_bool(clip):
         assert interval is not None  # check_clip saw to it
         clip = interval
     low, high = clip if isinstance(clip, tuple) else (-clip, clip)
-    return (Clip(np.full(shape, float(low)), np.full(shape, float(high))),)
+    return "hard", float(low), float(high)
+
+
+def clip_maps(bound: Bound, shape: tuple[int, ...]) -> tuple[Map, ...]:
+    """Return the maps of a bound, none or one."""
+    kind, low, high = bound
+    if kind == "none":
+        return ()
+    if kind == "soft":
+        return (Squash(np.full(shape, high)),)
+    return (Clip(np.full(shape, low), np.full(shape, high)),)

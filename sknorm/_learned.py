@@ -8,29 +8,44 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sknorm.maps import Map
+from sknorm.statistics import Statistic
 
 
 class Learned:
     """All that was learned, swapped in whole: a reader sees the state before or after, never between.
 
-    The map follows from the statistic and the parameters, so it is made when it is first wanted: a stream that only
-    learns never pays. ``checked`` says whether the parameters are those that `fit` checked.
+    What a scaler reads of the history follows from it, and the map from that and the parameters. Both are made when
+    they are first wanted, so a stream that only learns never pays for the map. ``checked`` says whether the parameters
+    are those that `fit` checked.
     """
 
-    __slots__ = ("checked", "map", "n_rows", "statistic")
+    __slots__ = ("_statistic", "checked", "history", "map", "n_rows")
 
-    def __init__(self, statistic: Any, n_rows: float, checked: bool = True) -> None:
-        self.statistic = statistic
+    def __init__(self, history: Statistic, n_rows: float, checked: bool = True) -> None:
+        self.history = history
         self.n_rows = n_rows
         self.checked = checked
         self.map: Map | None = None
+        self._statistic: Any = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Learned, (self.statistic, self.n_rows, self.checked)
+        return Learned, (self.history, self.n_rows, self.checked)
+
+    @property
+    def statistic(self) -> Any:
+        """The statistic of the rows that count, with the weights that they have by now."""
+        if self._statistic is None:
+            self._statistic = self.history.now()
+        return self._statistic
+
+    def after(self, history: Statistic, n_rows: float) -> Learned:
+        """Return what is learned when the history has gone on by rows of this weight, under the same parameters."""
+        kept = history.n_rows
+        return Learned(history, self.n_rows + n_rows if kept is None else kept, self.checked)
 
     def merge(self, other: Learned) -> Learned:
         """Return what both learned, under the parameters of this one; neither changes."""
-        return Learned(self.statistic.merge(other.statistic), self.n_rows + other.n_rows, self.checked)
+        return self.after(self.history.merge(other.history), other.n_rows)
 
 
 def refuse_overflow(values: NDArray[np.float64], count: NDArray[np.float64], what: str, names: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
+from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import _check_n_features, _check_sample_weight, check_array, validate_data
 
 from sknorm._errors import infinity_error
@@ -81,6 +82,11 @@ def check_weights(sample_weight: Any, X: Table, *, all_zero: bool) -> NDArray[np
         if not np.isfinite(weights.sum()):
             raise ValueError("The sum of sample_weight overflows float64; divide the weights by a power of ten.")
     return np.ascontiguousarray(weights)
+
+
+def in_container(estimator: Any, table: Any, X: Any) -> Any:
+    """Return a transformed table in the container that ``set_output`` asks for, its index that of X."""
+    return _wrap_data_with_container("transform", table, X, estimator)
 
 
 def as_numpy(X: Any) -> Any:

@@ -6,7 +6,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import sknorm
-from sknorm.statistics import Extremes, Moments, MomentsAndExtremes, Quantiles, Statistic
+from sknorm.statistics import (
+    Decayed,
+    Extremes,
+    Moments,
+    MomentsAndExtremes,
+    Quantiles,
+    Statistic,
+    WindowedQuantiles,
+    WindowedTable,
+)
 
 
 class Entry(NamedTuple):
@@ -99,6 +108,9 @@ QUANTILES |= {"mad": Field(lambda s: s.mad(), of_largest=1e-13)}
 
 # A quantile sketch is compared where it is exact: while its values fit.
 STATISTICS = {Extremes: EXTREMES, Moments: MOMENTS, MomentsAndExtremes: MOMENTS | EXTREMES, Quantiles: QUANTILES}
+
+# What remembers less, and has laws of its own.
+FORGETTING = (Decayed, WindowedQuantiles, WindowedTable)
 
 
 def assert_same(actual: Statistic, expected: Statistic, X: Any = 0.0, group: int | None = None) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn.preprocessing
+from registry import SCALERS
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
@@ -165,10 +166,23 @@ def test_no_callbacks_no_slow_path(X, monkeypatch):
         scaler.set_callbacks(Recorder()).fit(X)
 
 
-def test_other_scalers_take_no_callbacks():
-    """As in scikit-learn."""
-    assert not hasattr(sknorm.MinMaxScaler(), "set_callbacks")
-    assert not hasattr(sklearn.preprocessing.MinMaxScaler(), "set_callbacks")
+@pytest.mark.parametrize("verb", ["fit", "partial_fit", "prequential_transform"])
+@pytest.mark.parametrize("scaler_class", [entry.scaler for entry in SCALERS])
+def test_every_scaler_takes_callbacks(scaler_class, verb, X):
+    recorder = Recorder()
+    scaler = scaler_class().set_callbacks(recorder)
+    getattr(scaler, verb)(X)
+    assert recorder.hooks == ["setup", *recorder.hooks[1:-1], "teardown"]
+    assert recorder.hooks.count("begin") == recorder.hooks.count("end") > 0
+
+
+def test_chunks_are_subtasks(X):
+    recorder = Recorder()
+    sknorm.RobustScaler(chunk_size=7).set_callbacks(recorder).prequential_transform(X)
+    root, *chunks = [call[2] for call in recorder.calls if call[0] == "begin"]
+    assert (root.task_name, root.max_subtasks, len(chunks)) == ("prequential-transform", 5, 5)
+    assert [chunk.task_id for chunk in chunks] == [0, 1, 2, 3, 4]
+    assert all(chunk.parent is root for chunk in chunks)
 
 
 # Errors.

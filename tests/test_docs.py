@@ -8,6 +8,7 @@ import runpy
 from pathlib import Path
 
 import pytest
+from sklearn.pipeline import Pipeline
 
 import sknorm
 
@@ -90,7 +91,7 @@ def test_every_public_name_has_its_page():
     for name in sknorm.__all__:
         assert name.startswith("__") or name in entries, name
         value = getattr(sknorm, name)
-        if inspect.isclass(value):
+        if inspect.isclass(value) and not issubclass(value, Pipeline):
             assert {"fit", "partial_fit", "transform", "merge"} <= set(namespace["own_methods"](f"sknorm.{name}"))
     assert "\n.. public-names" in (DOCS / "api.rst").read_text(encoding="utf-8")
 

@@ -5,14 +5,18 @@ import re
 import runpy
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from sknorm.datasets import make_credit_applications
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "examples" / "credit_scoring.py"
+STREAM = ROOT / "examples" / "fraud_stream.py"
 DATA = ROOT.parent / "shared" / "data"
 NORMALIZATIONS = [
     "none",
@@ -31,9 +35,14 @@ pytestmark = pytest.mark.skipif(not EXAMPLE.exists(), reason="the examples are n
 
 
 def run(folder, *arguments):
-    """Run the example in a folder of its own, where the checkout cannot shadow the built package."""
+    """Run the comparison of normalizations with two folds."""
+    return run_example(EXAMPLE, folder, "--folds", 2, "--jobs", 1, *arguments)
+
+
+def run_example(example, folder, *arguments):
+    """Run an example in a folder of its own, where the checkout cannot shadow the built package."""
     return subprocess.run(
-        [sys.executable, EXAMPLE, "--folds", "2", "--jobs", "1", *map(str, arguments)],
+        [sys.executable, example, *map(str, arguments)],
         cwd=folder,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
@@ -143,3 +152,164 @@ def test_a_missing_matplotlib_names_the_extra(tmp_path, monkeypatch):
 )
 def test_real_data(tmp_path, file, target, drop):
     check(run(tmp_path, "--data", DATA / file, "--target", target, "--sample", 300, *drop), tmp_path)
+
+
+# The fraud stream.
+
+FOLLOWED = ["none", "frozen after day 1", "cumulative", "window of 1,200 rows", "half-life of 400 rows"]
+RIVER = "River StandardScaler"
+
+
+def has_river():
+    return find_spec("river") is not None
+
+
+def make_handbook(n_rows, seed=0):
+    """Make transactions with the Handbook's columns, over three days, some in the same second."""
+    rng = np.random.default_rng(seed)
+    table = {"TX_TIME_SECONDS": np.sort(rng.integers(0, 3 * 86400, n_rows))}
+    table["TX_TIME_SECONDS"][1::5] = table["TX_TIME_SECONDS"][:-1:5]
+    table |= {"CUSTOMER_ID": rng.integers(0, 5, n_rows), "TERMINAL_ID": rng.integers(0, 7, n_rows)}
+    table |= {"TX_AMOUNT": rng.integers(0, 9999, n_rows) / 100, "TX_FRAUD": (rng.random(n_rows) < 0.1).astype(int)}
+    return pd.DataFrame(table)
+
+
+def load_stream(path, *arguments):
+    """Return the features as the example derives them."""
+    example = runpy.run_path(str(STREAM))
+    options = example["make_parser"]().parse_args(["--data", str(path), *arguments])
+    return example["load_handbook"](options)
+
+
+def check_stream(done, folder):
+    """Check the table and the picture of a finished run; return {normalization: numbers}."""
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert max(map(len, done.stdout.splitlines())) <= 120
+    rows = {}
+    for line in done.stdout.splitlines():
+        name, cells = line[:26].strip(), line[26:].replace(",", "").split()
+        if name in [*FOLLOWED, RIVER]:
+            rows[name] = [np.nan if cell == "-" else float(cell) for cell in cells]
+    assert list(rows) == FOLLOWED + [RIVER] * has_river()
+    assert ("River is not installed" in done.stdout) == (not has_river())
+    for name, (*precision, speed, alone) in rows.items():
+        assert len(precision) == 3
+        assert all(0 < value <= 1 or (name == RIVER and np.isnan(value)) for value in precision)
+        assert speed > 0
+        assert np.isnan(alone) if name == "none" else alone > 0
+    assert (folder / "fraud_stream.png").read_bytes().startswith(b"\x89PNG")
+    return rows
+
+
+def test_stream(tmp_path):
+    rows = check_stream(run_example(STREAM, tmp_path, "--rows", 20_000), tmp_path)
+    assert rows["half-life of 400 rows"][1] > rows["cumulative"][1] > 5 * rows["none"][1]
+    if has_river():  # the same rule, so the same scores to rounding
+        np.testing.assert_allclose(rows[RIVER][:3], rows["cumulative"][:3], atol=0.02)
+
+
+def test_stream_of_logarithms(tmp_path):
+    done = run_example(STREAM, tmp_path, "--rows", 8000, "--log", "--river-rows", 2000, "--seed", 1)
+    check_stream(done, tmp_path)
+    assert ("of the first 2,000 rows alone" in done.stdout) == has_river()
+
+
+def test_stream_without_river(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "river.preprocessing", None)
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path(str(STREAM))["main"](["--rows", "3000", "--picture", ""])
+    printed = capsys.readouterr().out
+    assert "River is not installed" in printed
+    assert RIVER not in printed
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".parquet"])
+def test_features_of_the_handbook(tmp_path, suffix):
+    table = make_handbook(300)
+    if suffix == ".parquet":
+        pytest.importorskip("pyarrow")
+        table.to_parquet(tmp_path / "own.parquet")
+    else:
+        table.to_csv(tmp_path / f"own{suffix}", index=False)
+    X, y, day = load_stream(tmp_path / f"own{suffix}")
+    np.testing.assert_array_equal(y, table["TX_FRAUD"])
+    time = table["TX_TIME_SECONDS"].to_numpy()
+    np.testing.assert_array_equal(day, time // 86400)
+    np.testing.assert_array_equal(X["amount"], table["TX_AMOUNT"])
+    for name, period in {"day": 86400, "week": 604800}.items():
+        turn = np.arctan2(X[f"{name}_sin"], X[f"{name}_cos"]) / (2 * np.pi) % 1
+        np.testing.assert_allclose(turn, time % period / period, atol=1e-9)
+    for key, name in {"CUSTOMER_ID": "customer", "TERMINAL_ID": "terminal"}.items():
+        for i in range(len(table)):
+            past = table[: i + 1][table[key][: i + 1] == table[key][i]]
+            recent = past[past["TX_TIME_SECONDS"] > time[i] - 86400]
+            assert X[f"{name}_count_1d"][i] == len(recent)
+            assert X[f"{name}_count_7d"][i] == len(past)
+            assert X[f"{name}_mean_7d"][i] == pytest.approx(past["TX_AMOUNT"].mean(), abs=1e-9)
+            if name == "customer":
+                last = past["TX_TIME_SECONDS"].iloc[-2] if len(past) > 1 else 0
+                assert X["seconds_since_last"][i] == time[i] - last
+
+
+def test_features_know_neither_the_future_nor_the_labels(tmp_path):
+    table = make_handbook(400)
+    table.to_csv(tmp_path / "whole.csv", index=False)
+    table.assign(TX_FRAUD=1 - table["TX_FRAUD"])[:200].to_csv(tmp_path / "half.csv", index=False)
+    whole, half = load_stream(tmp_path / "whole.csv")[0], load_stream(tmp_path / "half.csv")[0]
+    pd.testing.assert_frame_equal(whole[:200], half, rtol=1e-12)
+    pd.testing.assert_frame_equal(load_stream(tmp_path / "whole.csv", "--rows", "200")[0], half)
+
+
+def test_a_stream_of_ones_own(tmp_path):
+    make_handbook(600).sample(frac=1, random_state=0).to_csv(tmp_path / "own.csv", index=False)
+    done = run_example(STREAM, tmp_path, "--data", "own.csv", "--chunk", 50)
+    check_stream(done, tmp_path)
+    assert "own.csv: 600 rows in 3 days, 12 columns" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--data", "nowhere.csv"], "nowhere.csv"),
+        (["--data", "other.csv"], "no such column: CUSTOMER_ID, TERMINAL_ID, TX_FRAUD, TX_TIME_SECONDS"),
+        (["--rows", "0"], "invalid positive value: '0'"),
+        (["--seed", "-1"], "random_state"),
+        (["--data", "own.csv", "--rows", "100"], "no fraud after the first day"),
+        (["--rows", "50", "--seed", "3"], "no fraud after the first day"),
+    ],
+)
+def test_mistakes_about_the_stream_get_one_line(tmp_path, monkeypatch, capsys, arguments, message):
+    (tmp_path / "other.csv").write_text("TX_AMOUNT,x\n1,1\n", encoding="utf-8")
+    make_handbook(600).to_csv(tmp_path / "own.csv", index=False)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="2"):
+        runpy.run_path(str(STREAM))["main"](arguments)
+    assert message in capsys.readouterr().err
+
+
+def test_labels_do_not_overlap():
+    spread = runpy.run_path(str(STREAM))["spread"]
+    heights = spread({"a": 0.5, "b": 0.1, "c": 0.51, "d": 0.52, "e": 0.9}, 0.1)
+    assert sorted(heights, key=heights.get) == ["b", "a", "c", "d", "e"]
+    assert np.diff(sorted(heights.values())).min() == pytest.approx(0.1)
+    assert heights["b"] == pytest.approx(0.1)
+    assert heights["c"] == pytest.approx(0.51)
+    assert heights["e"] == pytest.approx(0.9)
+
+
+def test_the_stream_names_the_extra_of_a_missing_matplotlib(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    example = runpy.run_path(str(STREAM))
+    options = example["make_parser"]().parse_args(["--picture", str(tmp_path / "picture.png")])
+    with pytest.raises(SystemExit, match=re.escape('pip install "sknorm[examples]"')):
+        example["save_picture"]({}, "", options)
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is not there")
+def test_stream_of_the_handbook(tmp_path):
+    file = DATA / "handbook_transactions_first30days.csv.gz"
+    done = run_example(STREAM, tmp_path, "--data", file, "--rows", 30_000, "--river-rows", 15_000)
+    rows = check_stream(done, tmp_path)
+    assert rows["cumulative"][0] > 2 * rows["none"][0]

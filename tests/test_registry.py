@@ -4,21 +4,23 @@ import inspect
 
 import pytest
 import registry
-from sklearn.base import BaseEstimator
 
 import sknorm
 import sknorm.statistics
+from sknorm._base import Scaler
 
 
 def test_every_public_scaler_has_its_entry():
     public = {getattr(sknorm, name) for name in sknorm.__all__}
-    estimators = {thing for thing in public if inspect.isclass(thing) and issubclass(thing, BaseEstimator)}
+    estimators = {thing for thing in public if inspect.isclass(thing) and issubclass(thing, Scaler)}
     assert {entry.scaler for entry in registry.SCALERS} == estimators
 
 
 def test_every_public_statistic_has_its_entry():
     public = {getattr(sknorm.statistics, name) for name in sknorm.statistics.__all__}
-    assert set(registry.STATISTICS) == public - {sknorm.statistics.Statistic}
+    forgetting = {thing for thing in public if not issubclass(thing, sknorm.statistics.Unordered)}
+    assert set(registry.STATISTICS) == public - forgetting - {sknorm.statistics.Unordered}
+    assert forgetting - {sknorm.statistics.Statistic, sknorm.statistics.Windowed} == set(registry.FORGETTING)
 
 
 @pytest.mark.parametrize("entry", registry.SCALERS, ids=lambda entry: entry.scaler.__name__)

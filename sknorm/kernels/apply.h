@@ -3,11 +3,11 @@
 #ifndef SKNORM_APPLY_H
 #define SKNORM_APPLY_H
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fold.h"
+#include "squash.h"
 
 /* What a stage does, in this order; PARAMETERS of them hold one value a column. maps.py writes these numbers. */
 enum {
@@ -27,18 +27,6 @@ SKNORM_INLINE double affine(int kind, double v, const double *SKNORM_RESTRICT p,
         v = p[5 * pitch + j] < v ? p[5 * pitch + j] : v;
     }
     return v;
-}
-
-/* Written so that no square overflows: v = 1e200 gives the bound. */
-SKNORM_INLINE double squash(double v, double bound) {
-    int inside = fabs(v) <= bound;
-    double ratio = inside ? v / bound : bound / v, top = inside ? v : copysign(bound, v);
-    return v == v ? top / sqrt(1.0 + ratio * ratio) : v;
-}
-
-SKNORM_INLINE double unsquash(double v, double bound) {
-    double ratio = v / bound;
-    return fabs(ratio) >= 1.0 ? copysign(INFINITY, v) : v / sqrt((1.0 - ratio) * (1.0 + ratio));
 }
 
 #define T double

@@ -6,11 +6,10 @@
 #ifndef SKNORM_MOMENTS_H
 #define SKNORM_MOMENTS_H
 
-#include <float.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cells.h"
 #include "fold.h"
 
 /* A block stays in the second-level cache, but has SKNORM_ROWS rows at least. */
@@ -18,42 +17,6 @@ enum { SKNORM_BLOCK = 32768, SKNORM_ROWS = 32 };
 
 /* Lanes of a single column: what four vector registers of the widest kind hold. */
 enum { SKNORM_COLUMN = 32 };
-
-enum { SKNORM_OK = 0, SKNORM_INFINITE = 1, SKNORM_NO_MEMORY = 2, SKNORM_BAD_CODE = 3 };
-
-/* The rows of a table of statistics, each of n_cells doubles. */
-enum { ROW_MEAN, ROW_LOW, ROW_M2, ROW_COUNT, ROW_MIN, ROW_MAX, N_ROWS };
-
-/* a + b = *sum + *error exactly (Knuth). */
-SKNORM_INLINE void two_sum(double a, double b, double *sum, double *error) {
-    double s = a + b, v = s - a;
-    *sum = s;
-    *error = (a - (s - v)) + (b - v);
-}
-
-/* Merge (n_b, mean_b + low_b, m2_b) into the cell of a table whose rows are n_cells apart. */
-SKNORM_INLINE void merge_cell(double *cell, size_t n_cells, double n_b, double mean_b, double low_b, double m2_b) {
-    double *mean = cell + ROW_MEAN * n_cells, *low = cell + ROW_LOW * n_cells;
-    double *m2 = cell + ROW_M2 * n_cells, *n = cell + ROW_COUNT * n_cells;
-    if (n_b == 0) return;
-    if (*n == 0) {
-        *n = n_b, *mean = mean_b, *low = low_b, *m2 = m2_b;
-        return;
-    }
-    double total = *n + n_b, share = n_b / total, delta, error, step;
-    two_sum(mean_b, -*mean, &delta, &error);
-    delta += error + (low_b - *low);
-    if (fabs(delta) <= DBL_MAX) {
-        two_sum(*mean, delta * share, &step, &error);
-        two_sum(step, error + *low, mean, low);
-        *m2 += m2_b + delta * delta * (*n * share);
-    } else { /* the mean lies between the two and is finite; the variance overflows */
-        *mean = *mean * (*n / total) + mean_b * share;
-        *low = 0;
-        *m2 = INFINITY;
-    }
-    *n = total;
-}
 
 /* Turn a pivot, the sum of deviations from it and of their squares into mean + low and m2. */
 SKNORM_INLINE void finish_cell(double count, double *mean, double *low, double *m2, double sum) {
@@ -71,8 +34,6 @@ SKNORM_INLINE void finish_cell(double count, double *mean, double *low, double *
     for (size_t row = SKNORM_AHEAD / (w * sizeof(T)), end = row + 4; row < end; row++) \
         for (size_t lane = 0; lane < w; lane += 64 / sizeof(T)) \
             SKNORM_PREFETCH((const char *)x + ((ptrdiff_t)row * stride + (ptrdiff_t)lane) * (ptrdiff_t)sizeof(T));
-#define LESSER(a, b) ((a) < (b) ? (a) : (b))
-#define GREATER(a, b) ((a) > (b) ? (a) : (b))
 #define ONE_IF(condition) ((condition) ? 1.0 : 0.0)
 #define OR_ZERO(value) ((value) == (value) ? (value) : 0.0)
 #define EXTREMES_OF_ONE min[j] = LESSER(a, min[j]), max[j] = GREATER(a, max[j]);

@@ -7,12 +7,9 @@ from numpy.typing import NDArray
 
 from sknorm._base import Scaler
 from sknorm._fitted import fitted
-from sknorm.maps import Affine, Map
 from sknorm.scalers._attributes import MaxAbsAttributes
 from sknorm.statistics import Extremes
-
-LEAST, MOST = -323, 308
-POWERS = np.array([float(f"1e{j}") for j in range(LEAST, MOST + 1)])
+from sknorm.statistics.rule import Rule, exponents
 
 
 class DecimalScaler(MaxAbsAttributes, Scaler):
@@ -30,6 +27,9 @@ class DecimalScaler(MaxAbsAttributes, Scaler):
         Where scaled values are clipped: True to [−1, 1], a number to [−clip, clip], a pair to itself.
     clip_mode : {"hard", "soft"}, default="hard"
         "hard" cuts; "soft" takes a number and maps y to clip·y/√(y² + clip²), which keeps order and can be inverted.
+    window : int, default=None
+        Learn from the last so many rows alone, rows without a value included; None forgets nothing. Rows are dropped
+        in panes of ``window // 16``, so from window to ``window · (1 + 1/16)`` of them count.
 
     Attributes
     ----------
@@ -69,9 +69,8 @@ class DecimalScaler(MaxAbsAttributes, Scaler):
     _accept_sparse = ("csr", "csc")
     _clip_interval = (-1.0, 1.0)
 
-    def _derive(self, statistic: Extremes) -> Map:
-        scale = POWERS[exponents(statistic.max_abs()) - LEAST]
-        return Affine(scale=scale)
+    def _rule(self) -> Rule:
+        return Rule(scale="power")
 
     @fitted
     def exponent_(self) -> NDArray[np.int64]:
@@ -81,14 +80,4 @@ class DecimalScaler(MaxAbsAttributes, Scaler):
     @fitted
     def scale_(self) -> NDArray[np.float64]:
         """The divisor of every column."""
-        return POWERS[self.exponent_ - LEAST]
-
-
-def exponents(max_abs: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return the smallest j with max_abs/10^j < 1 in double, 0 where there is nothing but zeros or no value.
-
-    Compared with the powers themselves: a logarithm puts 1000 at 2.9999999999999996, and max_abs/10^j rounds to less
-    than 1 just where max_abs < 10^j.
-    """
-    above = np.searchsorted(POWERS, max_abs, side="right") + LEAST
-    return np.where(max_abs > 0, np.minimum(above, MOST), 0).astype(np.int64)
+        return self._scale_read()

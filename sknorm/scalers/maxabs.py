@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sknorm._base import Scaler
-from sknorm._fitted import fitted, unit_where_constant
-from sknorm.maps import Affine, Map
+from sknorm._fitted import fitted
 from sknorm.scalers._attributes import MaxAbsAttributes
 from sknorm.statistics import Extremes
+from sknorm.statistics.rule import Rule
 
 
 class MaxAbsScaler(MaxAbsAttributes, Scaler):
@@ -26,6 +26,9 @@ class MaxAbsScaler(MaxAbsAttributes, Scaler):
         Where scaled values are clipped: True to [−1, 1], a number to [−clip, clip], a pair to itself.
     clip_mode : {"hard", "soft"}, default="hard"
         "hard" cuts; "soft" takes a number and maps y to clip·y/√(y² + clip²), which keeps order and can be inverted.
+    window : int, default=None
+        Learn from the last so many rows alone, rows without a value included; None forgets nothing. Rows are dropped
+        in panes of ``window // 16``, so from window to ``window · (1 + 1/16)`` of them count.
 
     Attributes
     ----------
@@ -60,11 +63,10 @@ class MaxAbsScaler(MaxAbsAttributes, Scaler):
     _accept_sparse = ("csr", "csc")
     _clip_interval = (-1.0, 1.0)
 
-    def _derive(self, statistic: Extremes) -> Map:
-        scale = unit_where_constant(statistic.max_abs())
-        return Affine(scale=scale)
+    def _rule(self) -> Rule:
+        return Rule(scale="max_abs")
 
     @fitted
     def scale_(self) -> NDArray[np.float64]:
         """The divisor of every column."""
-        return unit_where_constant(self._learned.statistic.max_abs())[0]
+        return self._scale_read()

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sknorm._base import Scaler
-from sknorm._fitted import fitted, nan_where_unseen, unit_where_constant
+from sknorm._fitted import fitted, nan_where_unseen
 from sknorm._learned import refuse_overflow
-from sknorm.maps import Affine, Map
 from sknorm.scalers._attributes import RangeAttributes
 from sknorm.statistics import MomentsAndExtremes
+from sknorm.statistics.rule import Rule
 
 
 class MeanScaler(RangeAttributes, Scaler):
@@ -29,6 +29,9 @@ class MeanScaler(RangeAttributes, Scaler):
         Where scaled values are clipped: True to [−1, 1], a number to [−clip, clip], a pair to itself.
     clip_mode : {"hard", "soft"}, default="hard"
         "hard" cuts; "soft" takes a number and maps y to clip·y/√(y² + clip²), which keeps order and can be inverted.
+    window : int, default=None
+        Learn from the last so many rows alone, rows without a value included; None forgets nothing. Rows are dropped
+        in panes of ``window // 16``, so from window to ``window · (1 + 1/16)`` of them count.
 
     Attributes
     ----------
@@ -71,10 +74,8 @@ class MeanScaler(RangeAttributes, Scaler):
             refuse_overflow(statistic.range(), statistic.count, "range", names)
             refuse_overflow(statistic.mean, statistic.count, "mean", names)
 
-    def _derive(self, statistic: MomentsAndExtremes) -> Map:
-        span = statistic.range()
-        centre = nan_where_unseen(statistic.mean, statistic.count)
-        return Affine(centre, unit_where_constant(span))
+    def _rule(self) -> Rule:
+        return Rule("mean", "range")
 
     @fitted
     def mean_(self) -> NDArray[np.float64]:
@@ -85,4 +86,4 @@ class MeanScaler(RangeAttributes, Scaler):
     @fitted
     def scale_(self) -> NDArray[np.float64]:
         """The range, 1 for a constant."""
-        return unit_where_constant(self._learned.statistic.range())[0]
+        return self._scale_read()

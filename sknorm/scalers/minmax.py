@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sknorm._base import Scaler
-from sknorm._fitted import fitted, nan_where_unseen, unit_where_constant
+from sknorm._fitted import fitted, unit_where_constant
 from sknorm._learned import refuse_overflow
-from sknorm.maps import Affine, Map
 from sknorm.scalers._attributes import RangeAttributes
 from sknorm.statistics import Extremes
+from sknorm.statistics.rule import Rule
 
 
 class MinMaxScaler(RangeAttributes, Scaler):
@@ -33,6 +33,9 @@ class MinMaxScaler(RangeAttributes, Scaler):
         Where scaled values are clipped: True to `feature_range`, a number to [−clip, clip], a pair to itself.
     clip_mode : {"hard", "soft"}, default="hard"
         "hard" cuts; "soft" takes a number and maps y to clip·y/√(y² + clip²), which keeps order and can be inverted.
+    window : int, default=None
+        Learn from the last so many rows alone, rows without a value included; None forgets nothing. Rows are dropped
+        in panes of ``window // 16``, so from window to ``window · (1 + 1/16)`` of them count.
 
     Attributes
     ----------
@@ -77,11 +80,13 @@ class MinMaxScaler(RangeAttributes, Scaler):
         copy: bool = True,
         clip: bool | float | tuple[float, float] = False,
         clip_mode: Literal["hard", "soft"] = "hard",
+        window: int | None = None,
     ) -> None:
         self.feature_range = feature_range
         self.copy = copy
         self.clip = clip
         self.clip_mode = clip_mode
+        self.window = window
 
     @property
     def _clip_interval(self) -> tuple[float, float]:  # type: ignore[override]
@@ -101,17 +106,9 @@ class MinMaxScaler(RangeAttributes, Scaler):
         if statistic.overflows():
             refuse_overflow(statistic.range(), statistic.count, "range", names)
 
-    def _derive(self, statistic: Extremes) -> Map:
+    def _rule(self) -> Rule:
         low, high = (float(bound) for bound in self.feature_range)
-        span = statistic.range()
-        gain, shift = largest_gain(low, high), low
-        centre = nan_where_unseen(statistic.min, statistic.count)
-        return Affine(
-            centre,
-            unit_where_constant(span),
-            None if gain == 1 and shift == 0 else np.full_like(span, gain),
-            None if shift == 0 else np.full_like(span, shift),
-        )
+        return Rule("min", "range", gain=largest_gain(low, high), shift=low)
 
     @fitted
     def scale_(self) -> NDArray[np.float64]:

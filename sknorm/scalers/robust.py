@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
-from sklearn.utils._param_validation import StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from sknorm._base import Scaler
 from sknorm._fitted import EPS, fitted, unit_where_constant
 from sknorm._learned import refuse_overflow
-from sknorm.maps import Affine, Map
+from sknorm.maps import Affine
 from sknorm.statistics import Quantiles
 
 # The median absolute deviation of the standard normal distribution.
@@ -49,6 +50,12 @@ class RobustScaler(Scaler):
         Where scaled values are clipped: to [−clip, clip], or to the pair. In units of the scale.
     clip_mode : {"hard", "soft"}, default="hard"
         "hard" cuts; "soft" maps z to clip·z/√(z² + clip²), which keeps order and can be inverted.
+    window : int, default=None
+        Learn from the last so many rows alone, rows without a value included; None forgets nothing. Rows are dropped
+        in panes of ``window // 16``, so from window to ``window · (1 + 1/16)`` of them count.
+    chunk_size : int, default=100
+        Rows that `prequential_transform` takes together: each is scaled by what was known before its chunk. 1 takes
+        rows one by one, which reads the sketch for every row.
 
     Attributes
     ----------
@@ -89,6 +96,7 @@ class RobustScaler(Scaler):
         "unit_variance": ["boolean"],
         "scale": [StrOptions({"iqr", "mad"})],
         "zero_iqr": [StrOptions({"unit", "range"})],
+        "chunk_size": [Interval(Integral, 1, None, closed="left")],
     }
 
     def __init__(
@@ -103,6 +111,8 @@ class RobustScaler(Scaler):
         zero_iqr: Literal["unit", "range"] = "unit",
         clip: float | tuple[float, float] | None = None,
         clip_mode: Literal["hard", "soft"] = "hard",
+        window: int | None = None,
+        chunk_size: int = 100,
     ) -> None:
         self.with_centering = with_centering
         self.with_scaling = with_scaling
@@ -113,6 +123,8 @@ class RobustScaler(Scaler):
         self.zero_iqr = zero_iqr
         self.clip = clip
         self.clip_mode = clip_mode
+        self.window = window
+        self.chunk_size = chunk_size
 
     def _check_parameters(self) -> None:
         low, high = self.quantile_range
@@ -126,9 +138,7 @@ class RobustScaler(Scaler):
                 "See docstring for motivation and alternatives."
             )
 
-    def _summarize(self, X: Any, sample_weight: NDArray[np.float64] | None, first: bool) -> Quantiles:
-        if not first:
-            return Quantiles.of(X, sample_weight)
+    def _begin(self, X: Any, sample_weight: NDArray[np.float64] | None) -> Quantiles:
         low, high = (percent / 100 for percent in self.quantile_range)
         return Quantiles.exact(X, sample_weight, probabilities=(low, 0.5, high), mad=self.scale == "mad")
 
@@ -138,7 +148,7 @@ class RobustScaler(Scaler):
         if np.isposinf(span).any():  # no scale is wider, and a sketch takes long to read
             refuse_overflow(self._scale(statistic), statistic.count, "scale", names)
 
-    def _derive(self, statistic: Quantiles) -> Map:
+    def _derive(self, statistic: Quantiles) -> Affine:
         centre = statistic.quantile(0.5) if self.with_centering else None
         scale = self._scale(statistic) if self.with_scaling else None
         return Affine(centre, scale)

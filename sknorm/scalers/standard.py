@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval
 
 from sknorm._base import Scaler
-from sknorm._callbacks import CallbackSupportMixin, with_callbacks
-from sknorm._fitted import EPS, as_counted, fitted, nan_where_unseen
+from sknorm._fitted import as_counted, fitted, nan_where_unseen
 from sknorm._learned import refuse_overflow
-from sknorm.maps import Affine, Map
 from sknorm.statistics import Moments
-
-# scikit-learn's bound for a constant grows with the number of samples, as its variance loses digits; ours does not, and
-# from 3,000,000 rows on 1.7e10 ± 5 would pass for a constant.
-MOST_ROWS_FOR_CONSTANT = 10_000
+from sknorm.statistics.rule import Rule
 
 
-class StandardScaler(CallbackSupportMixin, Scaler):
+class StandardScaler(Scaler):
     """Centre every column at its mean and divide by its standard deviation.
 
     ``z = (x − μ)/σ`` with ``σ = √(Σ w (x − μ)² / (Σ w − ddof))``. Missing values are ignored in learning and stay in
@@ -41,6 +36,12 @@ class StandardScaler(CallbackSupportMixin, Scaler):
         Where scaled values are clipped: to [−clip, clip], or to the pair. In standard deviations.
     clip_mode : {"hard", "soft"}, default="hard"
         "hard" cuts; "soft" maps z to clip·z/√(z² + clip²), which keeps order and can be inverted.
+    half_life : float, default=None
+        Values of a column after which a value's weight has halved, so that newer ones count more; None forgets nothing.
+        Missing values and rows of weight 0 do not count. Not together with `window`.
+    window : int, default=None
+        Learn from the last so many rows alone, rows without a value included; None forgets nothing. Rows are dropped
+        in panes of ``window // 16``, so from window to ``window · (1 + 1/16)`` of them count.
 
     Attributes
     ----------
@@ -88,6 +89,7 @@ class StandardScaler(CallbackSupportMixin, Scaler):
         "with_mean": ["boolean"],
         "with_std": ["boolean"],
         "ddof": [Interval(Real, 0, None, closed="left")],
+        "half_life": [Interval(Real, 0, None, closed="neither"), None],
     }
 
     def __init__(
@@ -99,6 +101,8 @@ class StandardScaler(CallbackSupportMixin, Scaler):
         ddof: float = 0,
         clip: float | tuple[float, float] | None = None,
         clip_mode: Literal["hard", "soft"] = "hard",
+        half_life: float | None = None,
+        window: int | None = None,
     ) -> None:
         self.copy = copy
         self.with_mean = with_mean
@@ -106,6 +110,8 @@ class StandardScaler(CallbackSupportMixin, Scaler):
         self.ddof = ddof
         self.clip = clip
         self.clip_mode = clip_mode
+        self.half_life = half_life
+        self.window = window
 
     def _check_sparse(self, verb: str) -> None:
         if self.with_mean:
@@ -119,31 +125,8 @@ class StandardScaler(CallbackSupportMixin, Scaler):
             refuse_overflow(statistic.mean, statistic.count, "mean", names)
             refuse_overflow(statistic.m2, statistic.count, "variance", names)
 
-    def _derive(self, statistic: Moments) -> Map:
-        centre = nan_where_unseen(statistic.mean, statistic.count) if self.with_mean else None
-        scale = self._scale(statistic) if self.with_std else None
-        return Affine(centre, scale)
-
-    def _scale(self, statistic: Moments) -> NDArray[np.float64]:
-        variance = statistic.variance(self.ddof)
-        bound = EPS * np.minimum(statistic.count, MOST_ROWS_FOR_CONSTANT)
-        with np.errstate(over="ignore"):
-            constant = variance <= bound * variance + (bound * statistic.mean) ** 2
-        return np.where(constant, 1.0, np.sqrt(variance))
-
-    def _absorb(self, X: Any, y: Any, sample_weight: Any, names: Self, first: bool) -> None:
-        if "_skl_callbacks" not in self.__dict__ and "_parent_callback_ctx" not in self.__dict__:
-            super()._absorb(X, y, sample_weight, names, first)
-        else:
-            with_callbacks(StandardScaler._absorb_with_callbacks)(self, X, y, sample_weight, names, first)
-
-    def _absorb_with_callbacks(self, X: Any, y: Any, sample_weight: Any, names: Self, first: bool) -> None:
-        """Learn as one task of scikit-learn's callbacks."""
-        context = self._init_callback_context()
-        about = {"estimator": self, "X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
-        context.call_on_fit_task_begin(**about)
-        super()._absorb(X, y, sample_weight, names, first)
-        context.call_on_fit_task_end(**about, reconstruction_attributes={})
+    def _rule(self) -> Rule:
+        return Rule("mean" if self.with_mean else "none", "std" if self.with_std else "none", ddof=self.ddof)
 
     def transform(self, X: Any, copy: bool | None = None) -> Any:
         """Scale X by what was learned; nothing is learned from it.
@@ -205,7 +188,7 @@ class StandardScaler(CallbackSupportMixin, Scaler):
     @fitted
     def scale_(self) -> NDArray[np.float64] | None:
         """The standard deviations, 1 for a constant."""
-        return self._scale(self._learned.statistic)[0] if self.with_std else None
+        return self._scale_read() if self.with_std else None
 
     @fitted
     def n_samples_seen_(self) -> Any:

@@ -1,8 +1,21 @@
 """Statistics that merge: what a scaler learns."""
 
-from sknorm.statistics._base import Statistic
+from sknorm.statistics._base import Statistic, Unordered
+from sknorm.statistics.decayed import Decayed
 from sknorm.statistics.extremes import Extremes, MomentsAndExtremes
 from sknorm.statistics.moments import Moments
 from sknorm.statistics.quantiles import Quantiles
+from sknorm.statistics.windowed import Windowed, WindowedQuantiles, WindowedTable
 
-__all__ = ["Extremes", "Moments", "MomentsAndExtremes", "Quantiles", "Statistic"]
+__all__ = [
+    "Decayed",
+    "Extremes",
+    "Moments",
+    "MomentsAndExtremes",
+    "Quantiles",
+    "Statistic",
+    "Unordered",
+    "Windowed",
+    "WindowedQuantiles",
+    "WindowedTable",
+]

@@ -8,9 +8,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from sknorm._document import Node
 from sknorm._errors import infinity_error
 
-__all__ = ["Statistic", "check_codes", "infinity_error"]
+__all__ = ["Statistic", "Unordered", "check_codes", "infinity_error"]
 
 
 class Statistic(ABC):
@@ -23,10 +24,64 @@ class Statistic(ABC):
 
     __slots__ = ()
 
+    # How the past is forgotten: values after which a value's weight has halved, or the last so many rows; not at all.
+    half_life: float | None = None
+    window: int | None = None
+
     @classmethod
     @abstractmethod
     def zero(cls, n_groups: int, n_features: int) -> Self:
         """Return the statistic of no rows."""
+
+    @abstractmethod
+    def merge(self, other: Self) -> Self:
+        """Return the statistic of the rows of both; neither changes."""
+
+    @abstractmethod
+    def after(self, X: Any, sample_weight: NDArray[np.float64] | None = None) -> Self:
+        """Return the statistic of these rows, then those of a batch; ungrouped.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features), float32 or float64, any strides; or CSR or CSC
+            The batch. In a sparse matrix an implicit zero is a value like any other.
+        sample_weight : ndarray of shape (n_samples,), float64, or None
+            Finite and not negative.
+
+        Raises
+        ------
+        ValueError
+            If X holds an infinity.
+        """
+
+    def now(self) -> Any:
+        """Return what a scaler reads: a statistic of all rows that count, with the weights that they have by now."""
+        return self
+
+    @property
+    def n_rows(self) -> float | None:
+        """The weight of the rows that count, where rows are forgotten; None where all count."""
+        return None
+
+    @abstractmethod
+    def fields(self) -> dict[str, Any]:
+        """Return what a document holds: ``kind``, the name of the class, then arrays, numbers and dicts of these."""
+
+    @abstractmethod
+    def restored(self, fields: Node, n_features: int) -> Self:
+        """Return the statistic that `fields` wrote, of this one's class, groups and parameters; its values are unread.
+
+        Raises
+        ------
+        ValueError
+            If a field is missing, or holds what no such statistic of so many features can hold.
+        """
+
+
+class Unordered(Statistic):
+    """A statistic of rows whose order does not matter, so that batches can be summarized on their own."""
+
+    __slots__ = ()
 
     @classmethod
     @abstractmethod
@@ -58,9 +113,8 @@ class Statistic(ABC):
             If a code lies outside ``range(n_groups)``.
         """
 
-    @abstractmethod
-    def merge(self, other: Self) -> Self:
-        """Return the statistic of the rows of both; neither changes."""
+    def after(self, X: Any, sample_weight: NDArray[np.float64] | None = None) -> Self:
+        return self.merge(type(self).of(X, sample_weight))
 
 
 def check_codes(codes: NDArray[np.intp] | None, n_groups: int, n_samples: int) -> NDArray[np.intp] | None:

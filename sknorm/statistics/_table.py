@@ -2,22 +2,100 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from sknorm.kernels import _moments
+from sknorm._document import Node
+from sknorm.kernels import _moments, _stream
 from sknorm.kernels.threads import map_chunks
-from sknorm.statistics._base import Statistic, check_codes, infinity_error
+from sknorm.statistics._base import Statistic, Unordered, check_codes, infinity_error
 from sknorm.statistics._sparse import entries_of
 
 # Values a chunk holds: the unit of work of a thread, and so part of what decides the bits of a result.
 CHUNK = 1 << 20
 
+NAMES = ("mean", "mean_low", "m2", "count", "min", "max")
+# m2 may overflow where nobody asks for it; the extremes of no values are infinite.
+MAYBE_INFINITE = {"m2", "min", "max"}
 
-class Table(Statistic):
+
+class Followed(Statistic):
+    """A statistic of tables that the kernel takes from row to row."""
+
+    __slots__ = ()
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{type(self).__name__} is frozen")
+
+    @abstractmethod
+    def _past(self) -> _stream.Past:
+        """Return a copy for the kernel to go on from."""
+
+    @abstractmethod
+    def _gone_on(self, past: _stream.Past) -> Self:
+        """Return the statistic that the kernel has made of its copy."""
+
+    def follow(
+        self,
+        X: Any,
+        sample_weight: NDArray[np.float64] | None = None,
+        rule: _stream.Rule | None = None,
+    ) -> tuple[Any, Self]:
+        """Return X with every row scaled by what was known before it, and the statistic after all of them.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features), float32 or float64, any strides; or CSR or CSC
+            The rows, in their order.
+        sample_weight : ndarray of shape (n_samples,), float64, or None
+            Finite and not negative.
+        rule : Rule or None
+            How a row is scaled; None learns only, and returns None in place of the rows.
+
+        Raises
+        ------
+        ValueError
+            If X holds an infinity.
+        Overflow
+            If, on the way, a window holds rows whose range or variance overflows.
+        """
+        past = self._past()
+        try:
+            out = (
+                follow_sparse(past, X, sample_weight, rule) if sp.issparse(X) else follow(past, X, sample_weight, rule)
+            )
+        except _moments.Infinite:
+            raise infinity_error(X.dtype) from None
+        return out, self._gone_on(past)
+
+
+def follow(past: _stream.Past, X: Any, weights: NDArray[np.float64] | None, rule: _stream.Rule | None) -> Any:
+    """Take a dense table into the past, and return it scaled if there is a rule."""
+    out = None if rule is None else np.empty_like(X, subok=False)
+    past.follow(X, weights, rule, out)
+    return out
+
+
+def follow_sparse(past: _stream.Past, X: Any, weights: NDArray[np.float64] | None, rule: _stream.Rule | None) -> Any:
+    """Take a CSR or CSC matrix into the past, a dense block of rows at a time; what is scaled is like it."""
+    by_rows, parts = X.tocsr(), []
+    step = max(1, CHUNK // max(1, X.shape[1]))
+    for start in range(0, X.shape[0], step):
+        rows = slice(start, start + step)
+        try:
+            out = follow(past, by_rows[rows].toarray(), None if weights is None else weights[rows], rule)
+        except _stream.Overflow as overflow:
+            raise _stream.Overflow(start + overflow.args[0]) from None
+        if rule is not None:
+            parts.append(type(X)(out))
+    return None if rule is None else sp.vstack(parts, format=X.format)
+
+
+class Table(Followed, Unordered):
     """A statistic kept as one array, so that making and merging it is one allocation and one compiled call.
 
     The kernel's rows are ``mean, mean_low, m2, count, min, max``; a subclass keeps those named in ``ROWS``.
@@ -31,9 +109,6 @@ class Table(Statistic):
     def __init__(self, table: NDArray[np.float64]) -> None:
         table.setflags(write=False)
         object.__setattr__(self, "table", table)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"{type(self).__name__} is frozen")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.table,)
@@ -66,6 +141,29 @@ class Table(Statistic):
 
     def merge(self, other: Self) -> Self:
         return type(self)(_moments.merge(self.table, other.table, self.ROWS.start))
+
+    def _past(self) -> _stream.Past:
+        return _stream.Past(self.table.copy(), self.ROWS.start)
+
+    def _gone_on(self, past: _stream.Past) -> Self:
+        return type(self)(past.table)
+
+    def fields(self) -> dict[str, Any]:
+        return {"kind": type(self).__name__, **dict(zip(NAMES[self.ROWS], self.table, strict=True))}
+
+    def restored(self, fields: Node, n_features: int) -> Self:
+        names, n_groups = NAMES[self.ROWS], self.table.shape[1]
+        rows = [
+            row.floats(n_groups, n_features, non_finite=name in MAYBE_INFINITE)
+            for name, row in zip(names, fields.of_kind(type(self).__name__, *names), strict=True)
+        ]
+        statistic = type(self)(np.array(rows))
+        statistic._check(fields)
+        return statistic
+
+    def _check(self, fields: Node) -> None:
+        """Raise where the table, read from these fields, holds what no rows leave behind."""
+        fields["count"].refuse(self.count < 0, "must not be negative")
 
 
 def _table_of(

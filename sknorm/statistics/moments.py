@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from sknorm._document import Node
 from sknorm.kernels import _moments
 from sknorm.statistics._table import Table
 
@@ -52,3 +53,11 @@ class Moments(Table):
     def variance(self, ddof: float = 0) -> NDArray[np.float64]:
         """Return ``m2 / (count − ddof)``, 0 where ddof leaves no degree of freedom and NaN without a value."""
         return _moments.variance(self.table, ddof)
+
+    def _check(self, fields: Node) -> None:
+        super()._check(fields)
+        fields["m2"].refuse(self.m2 < 0, "must not be negative")
+        low = fields["mean_low"]
+        low.refuse(self.mean + self.mean_low != self.mean, "must be what the mean lacks, less than its last digit")
+        for name in ("mean", "m2"):
+            fields[name].refuse((getattr(self, name) != 0) & (self.count == 0), "must be 0 where the count is 0")

@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from sknorm._document import Node
 from sknorm.kernels import _quantiles as kernels
-from sknorm.statistics._base import Statistic, check_codes
+from sknorm.statistics._base import Unordered, check_codes
+from sknorm.statistics._cells import read_cells
 from sknorm.statistics._runs import Runs, aligned, dense_runs, runs_of, sparse_runs
 from sknorm.statistics._selection import SAMPLED, select_quantiles
 
@@ -23,7 +25,7 @@ ARRAYS = ("items", "weights", "offsets", "is_exact", "state", "count", "min", "m
 
 
 @dataclass(frozen=True, eq=False)
-class Quantiles(Statistic):
+class Quantiles(Unordered):
     """Hold the values seen, or a random summary of them, from which any quantile is read.
 
     A cell is one column of one group. While the distinct values of a cell fit 3k items, it holds them all with their
@@ -324,6 +326,12 @@ class Quantiles(Statistic):
             read = cast(NDArray[np.float64], self._cells().read((), True)[1])
             return read if exact is None else cast(NDArray[np.float64], np.where(np.isnan(exact), read, exact))
         return exact
+
+    def fields(self) -> dict[str, Any]:
+        return {"kind": type(self).__name__} | {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def restored(self, fields: Node, n_features: int) -> Self:
+        return type(self)(**read_cells(fields, type(self).__name__, self.count.shape[0], n_features, self.k))
 
     def _cells(self) -> Runs:
         starts = self.offsets[:-1]

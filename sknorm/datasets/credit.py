@@ -1,4 +1,4 @@
-"""Seeded synthetic data, for examples and tests that must not depend on a download."""
+"""Seeded credit applications: skew, entry errors, missing values and mixed scales in one table."""
 
 from __future__ import annotations
 

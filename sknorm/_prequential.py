@@ -1,0 +1,130 @@
+"""Scaling every row by what was known before it, then learning from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from sknorm._callbacks import Subtask, as_task
+from sknorm._clipping import bound_of
+from sknorm._learned import Learned
+from sknorm._validation import as_float32, check_weights, in_container
+from sknorm.maps import Affine, Map
+from sknorm.statistics.rule import Overflow, Rule
+
+Weights = NDArray[np.float64] | None
+
+
+class Prequential:
+    """What a scaler does to a stream: the kernel takes it row by row where it knows the rule, chunks go else."""
+
+    def prequential_transform(self: Any, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
+        """Scale every row by what was learned before it, then learn from it.
+
+        The result is that of ``transform``, then ``partial_fit``, row by row, in one pass. A column without a value so
+        far is scaled as a constant would be: to 0 where the scaler centres (the lower end of ``feature_range`` for
+        MinMaxScaler), else to x itself; no warning is given.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The next rows, in their order. Missing values (NaN) stay.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows in learning, finite and not negative.
+
+        Returns
+        -------
+        X_tr : {ndarray, sparse matrix} of shape (n_samples, n_features)
+            The scaled rows, float32 if X is, else float64; never X itself. A frame after ``set_output``.
+
+        Raises
+        ------
+        ValueError
+            If X holds an infinity, or values so large that what is learned overflows. The scaler stays as it was.
+        """
+        first = "_learned" not in self.__dict__
+        table, names = self._enter(X, first)
+        weights = check_weights(sample_weight, table, all_zero=not first)
+        rows = as_float32(table)
+        n_chunks = 0 if self._rule() is not None else -(-table.shape[0] // self.chunk_size)
+
+        def work(subtask: Subtask) -> Any:
+            scaled, learned = self._follow(rows, weights, names, subtask)
+            self._take_over(learned, names, first)
+            return scaled
+
+        scaled = as_task(self, work, table, y, sample_weight, name="prequential-transform", n_subtasks=n_chunks)
+        return in_container(self, scaled.astype(table.dtype, copy=False), X)
+
+    def _follow(self: Any, X: Any, weights: Weights, names: Any, subtask: Subtask) -> tuple[Any, Learned]:
+        """Return X with every row scaled by what was known before it, and what is learned after it."""
+        learned: Learned | None = self.__dict__.get("_learned")
+        if learned is not None:
+            self._check_memory(learned.history)
+            if not learned.checked:
+                self._check_all_parameters()
+        if sp.issparse(X):
+            self._refuse_unless_zero_stays(self._map_so_far(None, X)[0], X.shape[1])
+        rule = self._rule()
+        if rule is None:
+            return self._follow_chunks(X, weights, learned, names, subtask)
+        return self._follow_rows(X, weights, learned or self._nothing(X.shape[1]), names, rule)
+
+    def _follow_rows(
+        self: Any, X: Any, weights: Weights, learned: Learned, names: Any, rule: Rule
+    ) -> tuple[Any, Learned]:
+        history: Any = learned.history
+        bound = bound_of(self.clip, self.clip_mode, self._clip_interval)
+        try:
+            scaled, history = history.follow(X, weights, rule.bounded(*bound))
+        except Overflow as overflow:
+            # A window held, on its way, rows that single calls would have refused: let them.
+            for rows in (slice(0, overflow.args[0]), *(slice(i, i + 1) for i in range(overflow.args[0], X.shape[0]))):
+                learned = self._go_on(learned, X[rows], None if weights is None else weights[rows], names)
+            raise AssertionError("no row overflows") from overflow
+        learned = learned.after(history, weight_of(X, weights))
+        self._check_overflow(learned.statistic, getattr(names, "feature_names_in_", None))
+        return scaled, learned
+
+    def _follow_chunks(
+        self: Any, X: Any, weights: Weights, learned: Learned | None, names: Any, subtask: Subtask
+    ) -> tuple[Any, Learned]:
+        by_rows, parts = X.tocsr() if sp.issparse(X) else X, []
+        for start in range(0, X.shape[0], self.chunk_size):
+            rows = slice(start, start + self.chunk_size)
+            with subtask():
+                map_, chunk = self._map_so_far(learned, by_rows[rows])
+                parts.append(self._apply(map_, chunk, copy=True))
+                learned = self._go_on(learned, by_rows[rows], None if weights is None else weights[rows], names)
+        assert learned is not None, "a table has rows"
+        return (sp.vstack(parts, format=X.format) if sp.issparse(X) else np.concatenate(parts)), learned
+
+    def _map_so_far(self: Any, learned: Learned | None, X: Any) -> tuple[Map, Any]:
+        """Return the map as of now, and X with what it makes a constant of where a column has had no value."""
+        statistic = (learned or self._nothing(X.shape[1])).statistic
+        affine: Affine = self._derive(statistic)
+        unseen = statistic.count == 0
+        if unseen.any():
+            if affine.centre is not None and not sp.issparse(X):
+                X = np.where(unseen & ~np.isnan(X), X.dtype.type(0), X)
+            affine = Affine(
+                neutral(affine.centre, unseen, 0.0), neutral(affine.scale, unseen, 1.0), affine.gain, affine.shift
+            )
+        return self._bounded(affine, statistic.count.shape), X
+
+
+def neutral(
+    parameter: NDArray[np.float64] | None, unseen: NDArray[np.bool_], value: float
+) -> NDArray[np.float64] | None:
+    """Return a map's parameter with a value in place of what nothing is known of."""
+    return None if parameter is None else np.where(unseen, value, parameter)
+
+
+def weight_of(X: Any, weights: Weights) -> float:
+    """Return what the rows of a table count together."""
+    return float(X.shape[0] if weights is None else weights.sum())

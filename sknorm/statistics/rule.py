@@ -1,0 +1,5 @@
+"""What a scaler makes of counts, moments and extremes, as the kernels know it."""
+
+from sknorm.kernels._stream import Overflow, Rule, exponents
+
+__all__ = ["Overflow", "Rule", "exponents"]
