@@ -35,17 +35,19 @@ except ImportError:
 
 DAY = 86_400
 RIVER = "River StandardScaler"
+NONE = "no normalization"
 # name: (colour, line), in the order of the table
 NORMALIZATIONS = {
-    "none": ("#7F7F7F", "-"),
+    NONE: ("#7F7F7F", "-"),
     "frozen after day 1": ("#CC79A7", "-"),
     "cumulative": ("#0072B2", "-"),
     "window": ("#009E73", "-"),
     "half-life": ("#D55E00", "-"),
     RIVER: ("#262626", (0, (1.5, 3))),
 }
-# The abrupt changes of the synthetic stream: what changes, after which share of the days
-CHANGES = {"a currency": 1 / 3, "the network": 1 / 2, "a unit": 2 / 3}
+# The synthetic stream's abrupt changes: what changes, and after how many days
+N_DAYS = 60
+CHANGES = {"a currency": N_DAYS // 3, "the network": N_DAYS // 2, "a unit": 2 * N_DAYS // 3}
 SKEWED = {"amount", "distance_km", "balance", "latency_ms", "seconds_since_last", "customer_mean_7d"}
 
 
@@ -108,7 +110,7 @@ def load(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray, np.ndarra
 def load_synthetic(options: argparse.Namespace) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
     """Make transactions at a little over one a day and customer."""
     n = 200_000 if options.rows is None else options.rows
-    X, y = make_transactions(n, n_customers=max(100, n // 50), random_state=options.seed)
+    X, y = make_transactions(n, n_days=N_DAYS, n_customers=max(100, n // 50), random_state=options.seed)
     day = X["day"].to_numpy()
     columns = X.drop(columns=["customer_id", "merchant_id", "time", "day"])
     return columns.assign(**tell_time(X["time"])), y.to_numpy(), day
@@ -183,7 +185,7 @@ class River(TransformerMixin, BaseEstimator):
 def make_scaler(name: str, first_day: np.ndarray, options: argparse.Namespace):
     """Make the scaler of a normalization."""
     scalers = {
-        "none": lambda: "passthrough",
+        NONE: lambda: "passthrough",
         "frozen after day 1": lambda: FrozenEstimator(StandardScaler().fit(first_day)),
         "cumulative": lambda: StandardScaler(),
         "window": lambda: StandardScaler(window=options.window),
@@ -216,7 +218,7 @@ def follow(
     alone = StreamingPipeline([("scale", make_scaler(name, head, options))]).partial_fit(head)
     start = time.perf_counter()
     alone.prequential_transform(tail, chunk_size=options.chunk)
-    seconds_alone = time.perf_counter() - start if name != "none" else np.nan
+    seconds_alone = time.perf_counter() - start if name != NONE else np.nan
     return scores, (n - first) / seconds, (n - first) / seconds_alone
 
 
@@ -242,7 +244,7 @@ def label(name: str, options: argparse.Namespace) -> str:
 
 def print_table(results: dict, daily: dict, y: np.ndarray, options: argparse.Namespace) -> None:
     """Print one row per normalization and the footnotes that explain the columns."""
-    days = daily["none"].index
+    days = daily[NONE].index
     last = f"last {min(7, len(days))} days"
     print(f"\n{'':26}{'average precision':^39}{'rows per second':>27}")
     print(f"{'normalization':26}{'all rows':>11}{'mean of days':>14}{last:>14}{'with model':>13}{'scaler alone':>14}")
@@ -258,7 +260,7 @@ def print_table(results: dict, daily: dict, y: np.ndarray, options: argparse.Nam
     )
     if RIVER not in results:
         print("River is not installed, so its line is left out: pip install river")
-    elif np.isnan(results[RIVER][0]).sum() > np.isnan(results["none"][0]).sum():
+    elif np.isnan(results[RIVER][0]).sum() > np.isnan(results[NONE][0]).sum():
         print(f"River's numbers are of the first {options.river_rows:,} rows alone (--river-rows).")
 
 
@@ -284,15 +286,15 @@ def save_picture(daily: dict[str, pd.Series], title: str, options: argparse.Name
         ax.plot(smooth.index + 1, smooth, color=colour, linestyle=style, linewidth=2)
         if len(smooth):
             ends[name] = smooth.iloc[-1]
-    days = daily["none"].index
+    days = daily[NONE].index
     top = ax.get_ylim()[1]
     ax.set(xlim=(days[0] + 1, days[-1] + 1), ylim=(0, top), xlabel="day of the stream")
     ax.set_ylabel(f"average precision, mean of the last {options.smooth} days")
     if not options.data:
-        for what, share in CHANGES.items():
-            ax.axvline(share * (days[-1] + 1) + 1, color="#B0B0B0", linewidth=1, zorder=0)
+        for what, after in CHANGES.items():
+            ax.axvline(after + 1, color="#B0B0B0", linewidth=1, zorder=0)
             ax.annotate(
-                f"{what} changes", (share * (days[-1] + 1) + 1, 1), (4, -2), xycoords=("data", "axes fraction"),
+                f"{what} changes", (after + 1, 1), (4, -2), xycoords=("data", "axes fraction"),
                 textcoords="offset points", va="top", fontsize=9, color="#555555",
             )  # fmt: skip
     for name, height in spread(ends, 0.05 * top).items():

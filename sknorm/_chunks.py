@@ -13,6 +13,11 @@ from sklearn.utils import _safe_indexing, check_scalar, gen_batches, indexable
 from sklearn.utils.validation import _check_method_params, _num_samples
 
 
+def copied(X: Any) -> Any:
+    """Return a table that a transformer may write to; frames without ``copy`` cannot be written to."""
+    return X.copy() if hasattr(X, "copy") else X
+
+
 class Chunk(NamedTuple):
     """Rows that go through together, and what was passed along with them."""
 
@@ -41,7 +46,7 @@ class Chunks:
         for rows in self.rows:
             y = None if self.y is None else _safe_indexing(self.y, rows)
             params = _check_method_params(self.X, self.params, rows)
-            yield Chunk(rows, _safe_indexing(self.X, rows), y, params)
+            yield Chunk(rows, copied(_safe_indexing(self.X, rows)), y, params)
 
     def join(self, parts: list[Any]) -> Any:
         """Return what was made of each chunk as one table of the same kind."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sknorm.maps import Map
 from sknorm.statistics import Statistic
+
+Weights: TypeAlias = NDArray[np.float64] | None
 
 
 class Learned:
@@ -56,3 +58,8 @@ def refuse_overflow(values: NDArray[np.float64], count: NDArray[np.float64], wha
         raise ValueError(
             f"The {what} of column {name} overflows float64; divide the column by a power of ten before it is learned."
         )
+
+
+def weight_of(X: Any, weights: Weights) -> float:
+    """Return what the rows of a table count together."""
+    return float(X.shape[0] if weights is None else weights.sum())

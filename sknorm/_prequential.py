@@ -10,12 +10,10 @@ from numpy.typing import NDArray
 
 from sknorm._callbacks import Subtask, as_task
 from sknorm._clipping import bound_of
-from sknorm._learned import Learned
+from sknorm._learned import Learned, Weights, weight_of
 from sknorm._validation import as_float32, check_weights, in_container
 from sknorm.maps import Affine, Map
 from sknorm.statistics.rule import Overflow, Rule
-
-Weights = NDArray[np.float64] | None
 
 
 class Prequential:
@@ -123,8 +121,3 @@ def neutral(
 ) -> NDArray[np.float64] | None:
     """Return a map's parameter with a value in place of what nothing is known of."""
     return None if parameter is None else np.where(unseen, value, parameter)
-
-
-def weight_of(X: Any, weights: Weights) -> float:
-    """Return what the rows of a table count together."""
-    return float(X.shape[0] if weights is None else weights.sum())

@@ -15,6 +15,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from sknorm._base import Scaler
+from sknorm._chunks import copied
 
 
 def is_passthrough(step: Any) -> bool:
@@ -100,6 +101,6 @@ def transform_and_learn(step: Any, X: Any, y: Any, given: Any, settle: bool) -> 
     if hasattr(step, "prequential_transform"):
         return step.prequential_transform(X, y, **given["partial_fit"], **given["transform"])
     # A transformer that works in place would leave nothing to learn from.
-    transformed = step.transform(X.copy() if hasattr(X, "copy") else X, **given["transform"])
+    transformed = step.transform(copied(X), **given["transform"])
     learn(step, X, y, given)
     return transformed

@@ -156,7 +156,7 @@ def test_real_data(tmp_path, file, target, drop):
 
 # The fraud stream.
 
-FOLLOWED = ["none", "frozen after day 1", "cumulative", "window of 1,200 rows", "half-life of 400 rows"]
+FOLLOWED = ["no normalization", "frozen after day 1", "cumulative", "window of 1,200 rows", "half-life of 400 rows"]
 RIVER = "River StandardScaler"
 
 
@@ -197,14 +197,14 @@ def check_stream(done, folder):
         assert len(precision) == 3
         assert all(0 < value <= 1 or (name == RIVER and np.isnan(value)) for value in precision)
         assert speed > 0
-        assert np.isnan(alone) if name == "none" else alone > 0
+        assert np.isnan(alone) if name == "no normalization" else alone > 0
     assert (folder / "fraud_stream.png").read_bytes().startswith(b"\x89PNG")
     return rows
 
 
 def test_stream(tmp_path):
     rows = check_stream(run_example(STREAM, tmp_path, "--rows", 20_000), tmp_path)
-    assert rows["half-life of 400 rows"][1] > rows["cumulative"][1] > 5 * rows["none"][1]
+    assert rows["half-life of 400 rows"][1] > rows["cumulative"][1] > 5 * rows["no normalization"][1]
     if has_river():  # the same rule, so the same scores to rounding
         np.testing.assert_allclose(rows[RIVER][:3], rows["cumulative"][:3], atol=0.02)
 
@@ -312,4 +312,4 @@ def test_stream_of_the_handbook(tmp_path):
     file = DATA / "handbook_transactions_first30days.csv.gz"
     done = run_example(STREAM, tmp_path, "--data", file, "--rows", 30_000, "--river-rows", 15_000)
     rows = check_stream(done, tmp_path)
-    assert rows["cumulative"][0] > 2 * rows["none"][0]
+    assert rows["cumulative"][0] > 2 * rows["no normalization"][0]

@@ -1,0 +1,270 @@
+"""Learning: validates, keeps the past as the parameters say, and takes over what was learned all at once."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn import get_config
+from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted
+
+from sknorm._callbacks import CallbackSupportMixin, Subtask, as_task
+from sknorm._document import Node
+from sknorm._learned import Learned, weight_of
+from sknorm._validation import as_float32, check_table, check_weights, is_plain
+from sknorm.state import Persistent
+from sknorm.statistics import Decayed, Statistic, Unordered
+from sknorm.statistics.windowed import window_over
+
+NAMES = ("n_features_in_", "feature_names_in_")
+LONGEST_WINDOW = 2**53
+
+
+class Learner(Persistent, CallbackSupportMixin, BaseEstimator):
+    """An estimator whose state is one statistic: it learns in parts, forgets, merges, and goes to and from documents.
+
+    A subclass names its ``_statistic``.
+    """
+
+    _statistic: ClassVar[type[Unordered]]
+    # The sparse formats taken.
+    _accept_sparse: ClassVar[tuple[str, ...] | bool] = False
+    half_life: float | None = None
+    window: int | None = None
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "window": [Interval(Integral, 1, LONGEST_WINDOW, closed="both"), None],
+    }
+
+    n_features_in_: int
+    _learned: Learned
+
+    # What a subclass may define.
+
+    def _check_overflow(self, statistic: Any, names: Any) -> None:
+        """Raise where what was learned from finite values is not finite; see `refuse_overflow`."""
+
+    def _begin(self, X: Any, sample_weight: NDArray[np.float64] | None) -> Statistic:
+        """Return the statistic of a first batch, where nothing is forgotten."""
+        return self._statistic.of(X, sample_weight)
+
+    def _check_parameters(self) -> None:
+        """Raise where parameters contradict each other; their types were checked before."""
+
+    def _refuse_sparse(self, X: Any, verb: str) -> None:
+        """Raise where the parameters rule a sparse X out; ``verb`` is "center" or "uncenter"."""
+
+    # Learning.
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Learn from X alone; what was learned before is forgotten.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The data. Missing values (NaN) are ignored.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights, finite and not negative: 2 counts a row twice, 0 leaves it out.
+
+        Returns
+        -------
+        self : object
+            The fitted scaler.
+
+        Raises
+        ------
+        ValueError
+            If X holds an infinity, or values so large that what is learned overflows. The scaler stays as it was.
+        """
+        return self._learn(X, y, sample_weight, first=True)
+
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Learn from X in addition to what was learned before, by ``fit`` or by ``partial_fit``.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The next rows. Missing values (NaN) are ignored.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights, finite and not negative: 2 counts a row twice, 0 leaves it out.
+
+        Returns
+        -------
+        self : object
+            The scaler.
+
+        Raises
+        ------
+        ValueError
+            If X holds an infinity, or values so large that what is learned overflows. The scaler stays as it was.
+        """
+        return self._learn(X, y, sample_weight, first="_learned" not in self.__dict__)
+
+    def _learn(self, X: Any, y: Any, sample_weight: Any, first: bool) -> Self:
+        table, names = self._enter(X, first)
+        weights = check_weights(sample_weight, table, all_zero=not first)
+        rows, before = as_float32(table), None if first else self._learned
+
+        def work(_: Subtask) -> None:
+            self._take_over(self._go_on(before, rows, weights, names), names, first)
+
+        as_task(self, work, table, y, sample_weight)
+        return self
+
+    def _enter(self, X: Any, first: bool) -> tuple[Any, Self]:
+        """Return a table that can be learned from, and who has its names and its width."""
+        if first:
+            self._check_all_parameters()
+        # scikit-learn's validation sets names and width before it looks at the values: let it set a stand-in's, so that
+        # a table that is refused leaves no trace, and no thread that reads meets half of a change.
+        names = self._stand_in() if first else self
+        if first or not is_plain(X, self):
+            self._refuse_sparse(X, "center")
+            X = check_table(names, X, reset=first, accept_sparse=self._accept_sparse)
+        return X, names
+
+    def _stand_in(self) -> Self:
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        return other
+
+    def _take_over(self, learned: Learned, names: Self, first: bool) -> None:
+        """Let what was learned, and the names with it, be this scaler's: all or nothing."""
+        state = self.__dict__
+        if first:
+            state.pop("feature_names_in_", None)
+            state.update((name, names.__dict__[name]) for name in NAMES if name in names.__dict__)
+        state["_learned"] = learned
+
+    def _nothing(self, n_features: int) -> Learned:
+        """Return what is learned before the first row, under the parameters for forgetting."""
+        history: Statistic
+        if self.half_life is not None:
+            history = Decayed.zero(1, n_features, half_life=float(self.half_life))
+        elif self.window is not None:
+            history = window_over(self._statistic, n_features, int(self.window))
+        else:
+            history = self._statistic.zero(1, n_features)
+        return Learned(history, 0.0)
+
+    def _go_on(self, learned: Learned | None, X: Any, weights: NDArray[np.float64] | None, names: Self) -> Learned:
+        """Return what is learned after a table, which has these weights and names; None for nothing before."""
+        if learned is not None:
+            self._check_memory(learned.history)
+        if learned is None and self.half_life is None and self.window is None:
+            learned = Learned(self._begin(X, weights), 0.0)
+            history = learned.history
+        else:
+            learned = self._nothing(X.shape[1]) if learned is None else learned
+            history = learned.history.after(X, weights)
+        learned = learned.after(history, weight_of(X, weights))
+        self._check_overflow(learned.statistic, getattr(names, "feature_names_in_", None))
+        return learned
+
+    def _check_memory(self, history: Statistic) -> None:
+        """Raise where the past was kept under other parameters than it would be now."""
+        for name in ("half_life", "window"):
+            now, then = getattr(self, name), getattr(history, name)
+            if now != then:
+                raise ValueError(
+                    f"{name} is {now!r} and was {then!r} when {type(self).__name__} was fitted; what was forgotten or "
+                    "kept cannot be changed: call fit to begin again."
+                )
+
+    def _check_all_parameters(self) -> None:
+        if not get_config()["skip_parameter_validation"]:
+            self._validate_params()
+        if self.half_life is not None and self.window is not None:
+            raise ValueError(
+                f"half_life={self.half_life!r} and window={self.window!r} are two ways of forgetting; set one to None."
+            )
+        self._check_parameters()
+
+    def merge(self, other: Self) -> Self:
+        """Absorb what another scaler learned, as if this one had seen its rows too.
+
+        Parameters
+        ----------
+        other : scaler of the same class, parameters, width and feature names
+            It stays as it was.
+
+        Returns
+        -------
+        self : object
+            The scaler.
+
+        Raises
+        ------
+        TypeError
+            If `other` is of another class.
+        ValueError
+            If its parameters, width or feature names differ. The scaler stays as it was.
+        NotFittedError
+            If one of them is not fitted.
+        """
+        if type(other) is not type(self):
+            raise TypeError(f"{type(self).__name__} merges with its own kind, not with {type(other).__name__}.")
+        check_is_fitted(self)
+        check_is_fitted(other)
+        mine, theirs = self.get_params(), other.get_params()
+        for name, value in mine.items():
+            if value != theirs[name]:
+                raise ValueError(
+                    f"Scalers to be merged must have the same parameters; {name} is {value!r} here "
+                    f"and {theirs[name]!r} in the other."
+                )
+        if self.n_features_in_ != other.n_features_in_:
+            raise ValueError(
+                f"Scalers to be merged must have the same width; this one has {self.n_features_in_} features "
+                f"and the other {other.n_features_in_}."
+            )
+        names, other_names = (list(getattr(scaler, "feature_names_in_", [])) for scaler in (self, other))
+        if names != other_names:
+            raise ValueError(
+                f"Scalers to be merged must have the same feature names; they are {names} here "
+                f"and {other_names} in the other."
+            )
+        self._check_memory(self._learned.history)
+        other._check_memory(other._learned.history)
+        learned = self._learned.merge(other._learned)
+        self._check_overflow(learned.statistic, getattr(self, "feature_names_in_", None))
+        self._learned = learned
+        return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return "_learned" in self.__dict__
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        # A parameter changed after fit takes effect at once, as in scikit-learn.
+        if "_learned" in self.__dict__ and not name.startswith("_") and not name.endswith("_"):
+            learned = self._learned
+            self.__dict__["_learned"] = Learned(learned.history, learned.n_rows, checked=False)
+
+    # Documents; see `Persistent`.
+
+    def _write_learned(self) -> dict[str, Any] | None:
+        learned: Learned | None = self.__dict__.get("_learned")
+        if learned is None:
+            return None
+        self._check_memory(learned.history)
+        return {"n_rows": learned.n_rows, "statistic": learned.history.fields()}
+
+    def _read_learned(self, node: Node, n_features: int) -> None:
+        n_rows, fields = node.entries("n_rows", "statistic")
+        history = self._nothing(1).history.restored(fields, n_features)
+        learned = Learned(history, n_rows.number(0))
+        if history.n_rows is not None:
+            n_rows.same_number(history.n_rows)
+        try:
+            self._check_overflow(learned.statistic, getattr(self, "feature_names_in_", None))
+        except ValueError as error:
+            raise ValueError(f"{fields} does not fit {type(self).__name__}: {error}") from None
+        self.__dict__["_learned"] = learned
