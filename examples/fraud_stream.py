@@ -123,6 +123,8 @@ def load_handbook(options: argparse.Namespace) -> tuple[pd.DataFrame, np.ndarray
     unknown = {"TX_TIME_SECONDS", "CUSTOMER_ID", "TERMINAL_ID", "TX_AMOUNT", "TX_FRAUD"} - set(table)
     if unknown:
         raise ValueError(f"no such column: {', '.join(sorted(unknown))}; there are {', '.join(table)}")
+    if table.empty:
+        raise ValueError("there are no rows")
     table = table.sort_values("TX_TIME_SECONDS", kind="stable", ignore_index=True)[: options.rows]
     second, amount = table["TX_TIME_SECONDS"].to_numpy(np.int64), table["TX_AMOUNT"].to_numpy(float)
     day = second // DAY
@@ -137,7 +139,7 @@ def load_handbook(options: argparse.Namespace) -> tuple[pd.DataFrame, np.ndarray
     return pd.DataFrame(columns), table["TX_FRAUD"].to_numpy(np.int64), day - day[0]
 
 
-def tell_time(second: pd.Series) -> dict[str, np.ndarray]:
+def tell_time(second: np.ndarray | pd.Series) -> dict[str, np.ndarray]:
     """Return the time of day and of the week as points on a circle, which have no jump at midnight.
 
     A number that stands still for a day and then jumps is what forgetting takes worst: by then its scale is nearly 0.
@@ -279,13 +281,15 @@ def save_picture(daily: dict[str, pd.Series], title: str, options: argparse.Name
     except ImportError:
         raise SystemExit('The picture needs matplotlib: pip install "sknorm[examples]"') from None
     figure, ax = plt.subplots(figsize=(11, 5.2), layout="constrained")
-    ends = {}
+    ends, texts = {}, {}
     for name, values in daily.items():
         smooth = values.rolling(options.smooth, min_periods=1).mean().where(values.notna()).dropna()
         colour, style = NORMALIZATIONS[name]
         ax.plot(smooth.index + 1, smooth, color=colour, linestyle=style, linewidth=2)
         if len(smooth):
-            ends[name] = smooth.iloc[-1]
+            ends[name], texts[name] = smooth.iloc[-1], label(name, options)
+            if smooth.index[-1] < daily[NONE].last_valid_index():  # River's line, if cut short
+                texts[name] += f", to day {smooth.index[-1] + 1}"
     days = daily[NONE].index
     top = ax.get_ylim()[1]
     ax.set(xlim=(days[0] + 1, days[-1] + 1), ylim=(0, top), xlabel="day of the stream")
@@ -300,7 +304,7 @@ def save_picture(daily: dict[str, pd.Series], title: str, options: argparse.Name
     for name, height in spread(ends, 0.05 * top).items():
         colour = NORMALIZATIONS[name][0]
         ax.annotate(
-            label(name, options), (1, height), (8, 0), xycoords=("axes fraction", "data"),
+            texts[name], (1, height), (8, 0), xycoords=("axes fraction", "data"),
             textcoords="offset points", va="center", color=colour, annotation_clip=False,
         )  # fmt: skip
     ax.set_title(title, loc="left", fontsize=11, fontweight="bold")

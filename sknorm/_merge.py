@@ -6,6 +6,8 @@ import copy
 from collections.abc import Iterable
 from typing import TypeVar
 
+from sklearn.utils.validation import check_is_fitted
+
 from sknorm._base import Scaler
 
 AnyScaler = TypeVar("AnyScaler", bound=Scaler)
@@ -61,11 +63,12 @@ def merge(scalers: Iterable[AnyScaler]) -> AnyScaler:
     for i, scaler in enumerate(some):
         if not isinstance(scaler, Scaler):
             raise TypeError(f"Scalers of sknorm can be merged; scalers[{i}] is {scaler!r}.")
+    check_is_fitted(some[0])
     merged = copy.copy(some[0])
     for i, scaler in enumerate(some[1:], start=1):
         try:
             merged.merge(scaler)
         except (TypeError, ValueError) as error:
-            error.add_note(f"Here is scalers[0], {some[0]!r}; the other is scalers[{i}], {scaler!r}.")
+            error.args = (f"{error} Here is scalers[0], {some[0]!r}; the other is scalers[{i}], {scaler!r}.",)
             raise
     return merged

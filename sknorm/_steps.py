@@ -85,6 +85,8 @@ def learn(step: Any, X: Any, y: Any, given: Any, classes: Any = None) -> None:
 
 def learn_and_transform(step: Any, X: Any, y: Any, given: Any) -> Any:
     """Let a step learn from X and return what it makes of X then."""
+    if hasattr(step, "_learn_and_transform"):  # a pipeline within: X goes through it once
+        return step._learn_and_transform(X, y, {**given["partial_fit"], **given["transform"]})
     learn(step, X, y, given)
     return step.transform(X, **given["transform"])
 
@@ -94,7 +96,7 @@ def transform_and_learn(step: Any, X: Any, y: Any, given: Any, settle: bool) -> 
 
     One that knows nothing learns first, or, unless ``settle``, scales row after row, where it can.
     """
-    if hasattr(step, "_transform_and_learn"):  # a pipeline within: its steps are taken one by one
+    if hasattr(step, "_transform_and_learn"):
         return step._transform_and_learn(X, y, {**given["partial_fit"], **given["transform"]}, settle)
     if not learns(step) or not (is_fitted(step) or (hasattr(step, "prequential_transform") and not settle)):
         return learn_and_transform(step, X, y, given)

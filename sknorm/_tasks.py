@@ -15,13 +15,14 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 Subtask: TypeAlias = Callable[..., AbstractContextManager[None]]
 
 
-def learning_method(check: Callable[[Any], bool]) -> Callable[[Method], Method]:
-    """Make a method available if a check of its object passes, and tell the callbacks when it is over."""
+def available(check: Callable[[Any], bool]) -> Callable[[Method], Method]:
+    """Make a method available where a check of its object passes: scikit-learn's ``available_if``, with types."""
+    return available_if(check)
 
-    def decorate(method: Method) -> Method:
-        return available_if(check)(with_callbacks(method) if with_callbacks else method)
 
-    return decorate
+def tears_down(method: Method) -> Method:
+    """Make a method tell the callbacks when it is over, also by an error."""
+    return with_callbacks(method) if with_callbacks else method
 
 
 def no_subtask(name: str, X: Any, y: Any, step: Any = None) -> AbstractContextManager[None]:

@@ -22,7 +22,7 @@ from sknorm._steps import (
     learns_in_parts,
     transform_and_learn,
 )
-from sknorm._tasks import learning_method, task
+from sknorm._tasks import available, task, tears_down
 from sknorm.state import Persistent
 
 
@@ -110,7 +110,7 @@ class StreamingPipeline(Persistent, Pipeline):
     # It is for the last step, and goes there by name.
     __metadata_request__partial_fit: ClassVar[dict[str, str]] = {"classes": UNUSED}
 
-    @learning_method(last_step_can())
+    @available(last_step_can())
     def partial_fit(self, X: Any, y: Any = None, classes: Any = None, **params: Any) -> Self:
         """Learn from a batch in addition to what was learned before, by ``fit`` or by ``partial_fit``.
 
@@ -142,16 +142,12 @@ class StreamingPipeline(Persistent, Pipeline):
             If a step refuses the batch. Every step is put back as it was.
         """
         self._check_steps()
-        with all_or_nothing(self), task(self, "partial-fit", len(self.steps), X, y) as subtask:
-            for index, name, step, given in self._each_step(params):
-                with subtask(f"partial-fit-{name}", X, y, step):
-                    if index < len(self.steps) - 1:
-                        X = learn_and_transform(step, X, y, given)
-                    else:
-                        learn(step, X, y, given, classes)
+        with all_or_nothing(self):
+            self._learn_and_transform(X, y, params, classes, transform=False)
         return self
 
-    @learning_method(last_step_can("predict_proba"))
+    @available(last_step_can("predict_proba"))
+    @tears_down
     def prequential_predict_proba(
         self, X: Any, y: Any, *, classes: Any = None, chunk_size: int = 100, **params: Any
     ) -> NDArray[np.float64]:
@@ -206,7 +202,8 @@ class StreamingPipeline(Persistent, Pipeline):
                         probabilities[chunk.rows] = check_shape(predicted, probabilities[chunk.rows])
         return probabilities
 
-    @learning_method(last_step_transforms)
+    @available(last_step_transforms)
+    @tears_down
     def prequential_transform(self, X: Any, y: Any = None, *, chunk_size: int = 100, **params: Any) -> Any:
         """Transform each row by what was known before it, and learn from all.
 
@@ -249,6 +246,21 @@ class StreamingPipeline(Persistent, Pipeline):
                 with subtask("chunk", chunk.X, chunk.y):
                     parts.append(self._transform_and_learn(chunk.X, chunk.y, chunk.params, settle=False))
         return chunks.join(parts)
+
+    @tears_down
+    def _learn_and_transform(
+        self, X: Any, y: Any, params: dict[str, Any], classes: Any = None, transform: bool = True
+    ) -> Any:
+        """Let every step learn X as the steps before it make it; return what the last makes of it, if wanted."""
+        last = len(self.steps) - 1
+        with task(self, "partial-fit", len(self.steps), X, y) as subtask:
+            for index, name, step, given in self._each_step(params):
+                with subtask(f"partial-fit-{name}", X, y, step):
+                    if index < last or transform:
+                        X = learn_and_transform(step, X, y, given)
+                    else:
+                        learn(step, X, y, given, classes)
+        return X
 
     def _predict_and_learn(self, X: Any, y: Any, classes: Any, params: dict[str, Any]) -> Any:
         """Return the probabilities of a chunk, or None if a step knows nothing, and learn from it."""

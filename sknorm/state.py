@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sys
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -167,6 +168,12 @@ def class_named(name: str) -> type[Persistent] | None:
     return found if isinstance(found, type) and issubclass(found, Persistent) else None
 
 
+@cache
+def parameter_names(kind: type[Persistent]) -> tuple[str, ...]:
+    """Return the names of a class's parameters; to ask for them takes 40 µs."""
+    return tuple(kind._get_param_names())  # type: ignore[attr-defined]
+
+
 def write_estimator(estimator: Any, path: str = "", depth: int = 0) -> dict[str, Any]:
     """Return the part of a document that an estimator is."""
     kind = type(estimator)
@@ -177,8 +184,7 @@ def write_estimator(estimator: Any, path: str = "", depth: int = 0) -> dict[str,
         )
     prefix = f"{path}.parameters" if path else "parameters"
     parameters = {
-        name: write_parameter(value, f"{prefix}.{name}", depth)
-        for name, value in estimator.get_params(deep=False).items()
+        name: write_parameter(getattr(estimator, name), f"{prefix}.{name}", depth) for name in parameter_names(kind)
     }
     output = getattr(estimator, "_sklearn_output_config", {}).get("transform")
     learned = estimator._write_learned()
@@ -192,7 +198,7 @@ def read_estimator(node: Node, header: tuple[str, ...] = (), depth: int = 0) -> 
     found = class_named(kind.text())
     if found is None:
         raise kind.error("must name an estimator of sknorm")
-    names = found._get_param_names()  # type: ignore[attr-defined]
+    names = parameter_names(found)
     values = [read_parameter(value, depth) for value in parameters.entries(*names)]
     estimator: Any = found(**dict(zip(names, values, strict=True)))
     check_parameters(estimator, parameters)

@@ -276,6 +276,7 @@ def test_a_stream_of_ones_own(tmp_path):
         (["--data", "other.csv"], "no such column: CUSTOMER_ID, TERMINAL_ID, TX_FRAUD, TX_TIME_SECONDS"),
         (["--rows", "0"], "invalid positive value: '0'"),
         (["--seed", "-1"], "random_state"),
+        (["--data", "empty.csv"], "no rows"),
         (["--data", "own.csv", "--rows", "100"], "no fraud after the first day"),
         (["--rows", "50", "--seed", "3"], "no fraud after the first day"),
     ],
@@ -283,6 +284,7 @@ def test_a_stream_of_ones_own(tmp_path):
 def test_mistakes_about_the_stream_get_one_line(tmp_path, monkeypatch, capsys, arguments, message):
     (tmp_path / "other.csv").write_text("TX_AMOUNT,x\n1,1\n", encoding="utf-8")
     make_handbook(600).to_csv(tmp_path / "own.csv", index=False)
+    make_handbook(600)[:0].to_csv(tmp_path / "empty.csv", index=False)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit, match="2"):
         runpy.run_path(str(STREAM))["main"](arguments)

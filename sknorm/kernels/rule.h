@@ -62,7 +62,6 @@ SKNORM_INLINE void derive(const Rule *rule, Fields f, size_t w, double *SKNORM_R
         for (size_t j = 0; j < w; j++) centre[j] = n[j] > 0 ? min[j] : NAN;
         break;
     default:
-        SKNORM_INDEPENDENT
         for (size_t j = 0; j < w; j++) centre[j] = 0;
     }
     switch (rule->scale) {
@@ -92,12 +91,10 @@ SKNORM_INLINE void derive(const Rule *rule, Fields f, size_t w, double *SKNORM_R
         }
         break;
     case SCALE_POWER:
-        SKNORM_INDEPENDENT
         for (size_t j = 0; j < w; j++)
             scale[j] = POWERS[(n[j] > 0 ? exponent_of(GREATER(-min[j], max[j])) : 0) - LEAST_POWER];
         break;
     default:
-        SKNORM_INDEPENDENT
         for (size_t j = 0; j < w; j++) scale[j] = 1;
     }
 }
