@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from numbers import Real
 from typing import Any, Literal, TypeAlias
 
@@ -21,6 +22,12 @@ def clips_nothing(clip: Any) -> bool:
 def is_bool(clip: Any) -> bool:
     """Say whether ``clip`` is a truth value; asked before whether it is a number, since True is 1."""
     return isinstance(clip, (bool, np.bool_))
+
+
+def check_pair(name: str, pair: Any) -> None:
+    """Raise where a parameter is not a pair of finite numbers."""
+    if len(pair) != 2 or not all(isinstance(end, Real) and math.isfinite(end) for end in pair):
+        raise ValueError(f"{name} must be a pair of finite numbers, not {pair!r}.")
 
 
 def check_clip(clip: Any, clip_mode: str, interval: Interval | None, name: str) -> None:

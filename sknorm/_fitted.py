@@ -39,6 +39,6 @@ def nan_where_unseen(values: NDArray[np.float64], count: NDArray[np.float64]) ->
 
 def as_counted(counts: NDArray[np.float64]) -> Any:
     """Return counts as scikit-learn has them: integers where they are, one number where all are equal."""
-    if (counts == np.trunc(counts)).all():
+    if (counts == np.trunc(counts)).all() and (counts < 2**63).all():
         counts = counts.astype(np.int64)
     return counts[0] if (counts == counts[0]).all() else counts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -43,7 +44,12 @@ class Learned:
     def after(self, history: Statistic, n_rows: float) -> Learned:
         """Return what is learned when the history has gone on by rows of this weight, under the same parameters."""
         kept = history.n_rows
-        return Learned(history, self.n_rows + n_rows if kept is None else kept, self.checked)
+        total = self.n_rows + n_rows if kept is None else kept
+        if not math.isfinite(total):
+            raise ValueError(
+                "The sum of all sample_weight so far overflows float64; divide the weights by a power of ten."
+            )
+        return Learned(history, total, self.checked)
 
     def merge(self, other: Learned) -> Learned:
         """Return what both learned, under the parameters of this one; neither changes."""

@@ -588,3 +588,19 @@ def test_merging_does_not_pass_parameters_that_were_never_checked(X):
     first.merge(second)
     with pytest.raises(ValueError, match="low < high"):
         first.transform(X)
+
+
+@pytest.mark.parametrize(
+    "pair", [("a", "b"), ((0, 1), (2, 3)), (1,), (0, 1, 2), (0, None), (float("nan"), 1), (-float("inf"), 1)], ids=str
+)
+def test_pairs_are_pairs_of_numbers(pair):
+    for scaler in (sknorm.MinMaxScaler(feature_range=pair), sknorm.RobustScaler(quantile_range=pair)):
+        with pytest.raises(ValueError, match="must be a pair of finite numbers"):
+            scaler.fit([[1.0], [2.0]])
+
+
+@pytest.mark.parametrize("pair", [(25, 25), (0, 50), (10, 100)], ids=str)
+def test_unit_variance_needs_quantiles_that_differ(pair):
+    with pytest.raises(ValueError, match="0 < low < high < 100"):
+        sknorm.RobustScaler(quantile_range=pair, unit_variance=True).fit([[1.0], [2.0]])
+    sknorm.RobustScaler(quantile_range=pair, unit_variance=True, scale="mad").fit([[1.0], [2.0]])

@@ -525,7 +525,7 @@ def test_robust_stream_gives_the_same_bits_in_every_run(tmp_path):
     script = (
         "import hashlib, pickle, numpy as np, sknorm\n"
         "X = np.random.default_rng(5).normal(size=(30_000, 3))\n"
-        "scaler = sknorm.RobustScaler().fit(X[:5000])\n"
+        "scaler = RobustScaler().fit(X[:5000])\n"
         "for part in np.array_split(X[5000:], 9): scaler.partial_fit(part)\n"
         "values = [scaler._learned.statistic.quantile(q) for q in np.linspace(0, 1, 101)]\n"
         "digest = hashlib.sha256(np.array(values).tobytes()).hexdigest()\n"
@@ -648,3 +648,50 @@ def test_the_largest_variance_that_fits_is_learned():
     scaler = StandardScaler().fit(X)
     np.testing.assert_allclose(scaler.scale_, 1e153, rtol=1e-15)
     np.testing.assert_allclose(scaler.transform(X), X / 1e153, rtol=1e-15)
+
+
+# Weights and counts at the edge of float64.
+
+
+def test_variance_overflows_where_the_sum_of_squares_does_not():
+    scaler = StandardScaler()
+    with pytest.raises(ValueError, match="variance of column 0 overflows"):
+        scaler.fit([[1e200], [-1e200]], sample_weight=[1e-300, 1e-300])
+    with pytest.raises(ValueError, match="variance of column 0 overflows"):
+        scaler.prequential_transform([[1e200], [-1e200], [1.0]], sample_weight=[1e-300, 1e-300, 1.0])
+    assert not hasattr(scaler, "mean_")
+
+
+def test_weights_that_overflow_over_batches_change_nothing():
+    scaler = StandardScaler().fit([[1.0], [2.0]], sample_weight=[1e308, 1])
+    for learn in (scaler.partial_fit, scaler.prequential_transform):
+        with pytest.raises(ValueError, match="sum of all sample_weight so far overflows"):
+            learn([[1.0], [2.0]], sample_weight=[1e308, 1])
+    assert scaler.mean_[0] == 1.0
+    assert scaler.n_samples_seen_ == 1e308
+
+
+def test_counts_beyond_64_bits_are_floats():
+    scaler = StandardScaler().fit([[1.0], [2.0]], sample_weight=[1e300, 1])
+    assert scaler.n_samples_seen_ == 1e300
+
+
+def test_sums_of_squares_that_overflow_are_infinite():
+    X = [[1e200], [3e200], [-5e200]] * 40
+    assert np.isposinf(Moments.of(np.array(X)).m2).all()
+
+
+@pytest.mark.parametrize("n_values", [1, 3, 1200, 1201, 5000])
+def test_a_column_with_few_values_among_many_rows_keeps_them(n_values, rng):
+    """The sample from which a fit of many rows goes on might have none of them."""
+    X = np.full((50_000, 2), np.nan)
+    X[:, 1] = np.arange(50_000)
+    rows = rng.choice(50_000, n_values, replace=False)
+    X[rows, 0] = rng.normal(size=n_values)
+    statistic = RobustScaler().fit(X)._learned.statistic
+    held = statistic.weights[: statistic.offsets[1]].sum()
+    if n_values <= 1200:
+        assert held == n_values
+        np.testing.assert_array_equal(statistic.quantile(0.37)[0, 0], np.quantile(X[rows, 0], 0.37))
+    else:
+        assert abs(held - n_values) < 0.5 * n_values

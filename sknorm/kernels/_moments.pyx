@@ -192,8 +192,8 @@ def merge(cnp.ndarray a not None, cnp.ndarray b not None, int first_row):
     return merged
 
 
-def overflows(cnp.ndarray table not None, int first_row):
-    """Say whether a mean, an m2 or a range of values that are all finite is not."""
+def overflows(cnp.ndarray table not None, int first_row, double ddof=0.0):
+    """Say whether a mean, an m2, a variance or a range of values that are all finite is not."""
     cdef Py_ssize_t n_rows = table.shape[0], n_cells = table.shape[1] * table.shape[2], i
     cdef const double *data = <const double *> cnp.PyArray_DATA(table)
     cdef double sum = 0.0
@@ -202,6 +202,9 @@ def overflows(cnp.ndarray table not None, int first_row):
     if first_row == 0:
         for i in range(3 * n_cells):  # 0 times what is not finite is NaN
             sum += data[i] * 0.0
+        for i in range(n_cells):
+            if data[ROW_COUNT * n_cells + i] > ddof:
+                sum += data[ROW_M2 * n_cells + i] / (data[ROW_COUNT * n_cells + i] - ddof) * 0.0
     if n_rows != 4:
         data += (n_rows - 3) * n_cells
         for i in range(n_cells):

@@ -23,6 +23,7 @@ SKNORM_INLINE void finish_cell(double count, double *mean, double *low, double *
     if (count == 0) return;
     if (!(fabs(sum) <= DBL_MAX)) sum = 0; /* the pivot is the mean then, but for rounding, and m2 is infinite */
     double shift = sum / count, m2_about_mean = *m2 - sum * shift;
+    if (m2_about_mean != m2_about_mean) m2_about_mean = INFINITY; /* of two that overflow */
     *m2 = m2_about_mean < 0 ? 0 : m2_about_mean;
     two_sum(*mean, shift, mean, low);
 }

@@ -223,14 +223,16 @@ SKNORM_CLONES_256 int follow_block(Stream *s, const double *SKNORM_RESTRICT x, d
         if (s->rule) {
             Fields f = known(s);
             derive(s->rule, f, w, s->centre, s->scale);
-            double *poison = s->poison;
-            if (!s->window) { /* what overflows stays so until the end, where the caller looks */
-            } else if (s->rule->scale == SCALE_RANGE)
-                SKNORM_INDEPENDENT
-                for (size_t j = 0; j < w; j++) poison[j] += f.n[j] > 0 ? (f.max[j] - f.min[j]) * 0 : 0;
-            else if (s->moments)
-                SKNORM_INDEPENDENT
-                for (size_t j = 0; j < w; j++) poison[j] += f.m2[j] * 0;
+            if (s->window || weights) { /* else what overflows stays so until the end, where the caller looks */
+                double *poison = s->poison, ddof = s->rule->ddof;
+                if (s->rule->scale == SCALE_RANGE) {
+                    SKNORM_INDEPENDENT
+                    for (size_t j = 0; j < w; j++) poison[j] += f.n[j] > 0 ? (f.max[j] - f.min[j]) * 0 : 0;
+                } else if (s->moments) {
+                    SKNORM_INDEPENDENT
+                    for (size_t j = 0; j < w; j++) poison[j] += f.m2[j] / (f.n[j] > ddof ? f.n[j] - ddof : 1) * 0;
+                }
+            }
             scale_row(s->rule, x, y, w, f.n, s->centre, s->scale);
         }
         if (weight == 0) continue;

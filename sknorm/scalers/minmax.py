@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sknorm._base import Scaler
+from sknorm._clipping import check_pair
 from sknorm._fitted import fitted, unit_where_constant
 from sknorm._learned import refuse_overflow
 from sknorm.scalers._attributes import RangeAttributes
@@ -93,6 +94,7 @@ class MinMaxScaler(RangeAttributes, Scaler):
         return self.feature_range
 
     def _check_parameters(self) -> None:
+        check_pair("feature_range", self.feature_range)
         if self.feature_range[0] >= self.feature_range[1]:
             raise ValueError(
                 f"Minimum of desired feature range must be smaller than maximum. Got {self.feature_range}."

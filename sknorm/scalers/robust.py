@@ -11,6 +11,7 @@ from scipy.special import ndtri
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sknorm._base import Scaler
+from sknorm._clipping import check_pair
 from sknorm._fitted import EPS, fitted, unit_where_constant
 from sknorm._learned import refuse_overflow
 from sknorm.maps import Affine
@@ -127,9 +128,15 @@ class RobustScaler(Scaler):
         self.chunk_size = chunk_size
 
     def _check_parameters(self) -> None:
+        check_pair("quantile_range", self.quantile_range)
         low, high = self.quantile_range
         if not 0 <= low <= high <= 100:
             raise ValueError(f"Invalid quantile range: {self.quantile_range}")
+        if self.unit_variance and self.scale == "iqr" and not 0 < low < high < 100:
+            raise ValueError(
+                f"unit_variance=True needs a quantile_range with 0 < low < high < 100, not {self.quantile_range}: "
+                "other quantiles of the normal distribution are equal or infinite."
+            )
 
     def _check_sparse(self, verb: str) -> None:
         if self.with_centering:

@@ -121,9 +121,10 @@ class StandardScaler(Scaler):
             )
 
     def _check_overflow(self, statistic: Moments, names: Any) -> None:
-        if statistic.overflows():
+        if statistic.overflows(self.ddof):
             refuse_overflow(statistic.mean, statistic.count, "mean", names)
             refuse_overflow(statistic.m2, statistic.count, "variance", names)
+            refuse_overflow(statistic.variance(self.ddof), statistic.count, "variance", names)
 
     def _rule(self) -> Rule:
         return Rule("mean" if self.with_mean else "none", "std" if self.with_std else "none", ddof=self.ddof)

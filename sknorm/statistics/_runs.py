@@ -105,6 +105,13 @@ def dense_runs(
     return _sorted(values, weights, cells, (n_groups, n_features))
 
 
+def present_runs(X: NDArray[np.floating], wanted: NDArray[np.bool_]) -> Runs:
+    """Sort the values of those columns that are wanted, which have few."""
+    values = [column[~np.isnan(column)] if take else column[:0] for column, take in zip(X.T, wanted, strict=True)]
+    cells = np.repeat(np.arange(len(values)), [len(column) for column in values])
+    return _sorted(np.concatenate(values).astype(np.float64), None, cells, (1, len(values)))
+
+
 def sparse_runs(
     X: Any,
     sample_weight: NDArray[np.float64] | None = None,

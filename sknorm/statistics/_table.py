@@ -135,9 +135,9 @@ class Table(Followed, Unordered):
         """The number of values, or the sum of their weights."""
         return self.table[3 - self.ROWS.start]
 
-    def overflows(self) -> bool:
-        """Say whether a mean, an m2 or a range of finite values is not finite."""
-        return _moments.overflows(self.table, self.ROWS.start)
+    def overflows(self, ddof: float = 0) -> bool:
+        """Say whether a mean, an m2, a variance or a range of finite values is not finite."""
+        return _moments.overflows(self.table, self.ROWS.start, ddof)
 
     def merge(self, other: Self) -> Self:
         return type(self)(_moments.merge(self.table, other.table, self.ROWS.start))

@@ -15,7 +15,7 @@ from sknorm._document import Node
 from sknorm.kernels import _quantiles as kernels
 from sknorm.statistics._base import Unordered, check_codes
 from sknorm.statistics._cells import read_cells
-from sknorm.statistics._runs import Runs, aligned, dense_runs, runs_of, sparse_runs
+from sknorm.statistics._runs import Runs, aligned, dense_runs, present_runs, runs_of, sparse_runs
 from sknorm.statistics._selection import SAMPLED, select_quantiles
 
 # Columns selected at once: 32 share the cache lines of a row, and their samples are small beside the input.
@@ -188,13 +188,18 @@ class Quantiles(Unordered):
         selection = select_quantiles(X, probabilities, mad, self.seed)
         n_features, n_sampled = selection.sample.shape
         starts = np.arange(n_features, dtype=np.int64) * n_sampled
+        # Of a column with few values the sample may have none: take them all.
+        rare = selection.count <= 3 * self.k
         sample = Runs(
-            selection.sample.ravel(), None, starts, selection.n_sampled, self.count, self.min, self.max,
-            exact=False, level=selection.level,
+            selection.sample.ravel(), None, starts, np.where(rare, 0, selection.n_sampled), self.count, self.min,
+            self.max, exact=False, level=selection.level,
         )  # fmt: skip
-        rest = dense_runs(X[n_sampled << selection.level :])
+        rest = dense_runs(np.where(rare, X.dtype.type(np.nan), X[n_sampled << selection.level :]))
+        learned = self._absorb(sample)._absorb(rest)
+        if rare.any():
+            learned = learned._absorb(present_runs(X, rare))
         return replace(
-            self._absorb(sample)._absorb(rest),
+            learned,
             count=selection.count[None].astype(np.float64),
             min=selection.min[None],
             max=selection.max[None],
