@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from benchmarks.cases import CASES, ONE_THREAD, Case
+from benchmarks.cases import CASES, ONE_THREAD, PLAIN, Case
 from benchmarks.measures import MEASURES, Result
 from benchmarks.report import as_json, describe, header, summary
 
@@ -84,7 +84,9 @@ def conditions(settings: Settings) -> str:
         "One thread is joblib's parallel_config(n_jobs=1). Polars and dask-ml run on their default pools, a thread a "
         "core, and stand in rows of two threads only.\n"
         f"A read: NumPy's maximum of the bits as integers, its fastest reduction. A copy: X.copy(order='K'). "
-        f'"{ONE_THREAD}": ours; what a second one can gain at all shows in a plain read by two.'
+        f'"{ONE_THREAD}": ours; what a second one can gain at all shows in a plain read by two.\n'
+        f'"{PLAIN}": ours with neither half_life nor window. prequential_transform: River on its first rows, which '
+        "stand for all of them, per value."
     )
 
 

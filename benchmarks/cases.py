@@ -10,7 +10,7 @@ from benchmarks.peers import DASK_ML, DATASKETCHES, PANDAS, POLARS, RIVER, SKLEA
 from benchmarks.tables import DType, Order, Table
 
 READ, COPY, ONE_THREAD, INPUT = "a read", "a copy", "one thread", "the input"
-READ_BY_TWO = "a read by two threads"
+READ_BY_TWO, PLAIN = "a read by two threads", "plain"
 Unit = Literal["ms", "µs", "ns a value", "MB"]
 MILLION_BY_TEN = Table()
 
@@ -73,6 +73,9 @@ LAYOUTS = [
 FRAMES = [FRAME, Table(order="F", frame=True, missing=True)]
 SHAPES = [(1_000_000, 30), (100_000, 300), (10_000_000, 1)]
 GIGABYTE = (12_500_000, 10)
+ROW, SMALL = Table((1, 30)), Table((100_000, 10))
+HALF_LIFE, WINDOW = (("half_life", 1_000),), (("window", 10_000),)
+N_MERGED = 32
 
 STANDARD = {
     C: (faster(14), within(2.5, READ)),
@@ -174,17 +177,19 @@ def two_threads() -> list[Case]:
 
 def rows() -> list[Case]:
     """Return the calls on a single row."""
-    row = Table((1, 30))
     stated = (faster(20),)
     return [
         *(
-            Case(work, name, row, unit="µs", goals=stated)
+            Case(work, name, ROW, unit="µs", goals=stated if work == "transform" else (*stated, at_most(20e-6)))
             for name in ("StandardScaler", "MinMaxScaler", "MaxAbsScaler")
             for work in ("transform", "partial_fit")
         ),
-        Case("transform", "RobustScaler", row, unit="µs", goals=stated),
-        Case("transform", "StandardScaler", row, (("clip", 3.0),), unit="µs", goals=stated),
-        Case("partial_fit", "RobustScaler", row, unit="µs", against=(DATASKETCHES,)),
+        Case("transform", "RobustScaler", ROW, unit="µs", goals=stated),
+        Case("transform", "StandardScaler", ROW, (("clip", 3.0),), unit="µs", goals=stated),
+        Case("partial_fit", "RobustScaler", ROW, unit="µs", against=(DATASKETCHES,)),
+        *(Case("partial_fit", "StandardScaler", ROW, params, (PLAIN,), unit="µs") for params in (HALF_LIFE, WINDOW)),
+        *(Case("prequential_transform", s, ROW, (), (RIVER,), unit="µs") for s in ("StandardScaler", "MinMaxScaler")),
+        *(Case("prequential_transform", "StandardScaler", ROW, p, (PLAIN,), unit="µs") for p in (HALF_LIFE, WINDOW)),
         Case("learn and transform", "StandardScaler", Table((1, 10)), unit="µs", against=(SKLEARN, RIVER)),
         Case("learn and transform", "MinMaxScaler", Table((1, 10)), unit="µs", against=(SKLEARN, RIVER)),
     ]
@@ -203,6 +208,58 @@ def streams() -> list[Case]:
         )
         for columns in (10, 1)
         for batch in (1_000, 100_000)
+    ]
+
+
+def batches() -> list[Case]:
+    """Return what learns a stream in batches of 1,000 × 30."""
+    work, table, per = "partial_fit, batches of 1,000", Table((100_000, 30)), "ns a value"
+    return [
+        *(
+            Case(work, name, table, unit=per, goals=(faster(8),))
+            for name in ("StandardScaler", "MinMaxScaler", "MaxAbsScaler")
+        ),
+        *(Case(work, "StandardScaler", table, params, (PLAIN,), unit=per) for params in (HALF_LIFE, WINDOW)),
+    ]
+
+
+def forgetting() -> list[Case]:
+    """Return the fits that forget, against those that do not."""
+    return [
+        Case("fit", "StandardScaler", C, HALF_LIFE, (PLAIN,)),
+        *(Case("fit", name, C, WINDOW, (PLAIN,)) for name in ("StandardScaler", "MinMaxScaler", "RobustScaler")),
+    ]
+
+
+def prequential() -> list[Case]:
+    """Return what scales every row by what was known before it, then learns from it."""
+    work, per, windows = "prequential_transform", "ns a value", (100, 1_000, 10_000)
+    return [
+        Case(work, "StandardScaler", C, (), (RIVER,), 1, per, (faster(100, RIVER), at_most(12e-9))),
+        Case(work, "StandardScaler", C, HALF_LIFE, (PLAIN,), 1, per, (within(2, PLAIN),)),
+        *(Case(work, "StandardScaler", C, (("window", n),), (PLAIN,), 1, per, (within(4, PLAIN),)) for n in windows),
+        *(Case(work, "StandardScaler", t, (), (RIVER,), 1, per) for t in (FLOAT32, F)),
+        Case(work, "StandardScaler", MISSING, (), (), 1, per),
+        *(
+            Case(work, name, SMALL, (), against, 1, per)
+            for name, against in (
+                ("StandardScaler", (PANDAS,)),
+                ("MinMaxScaler", (RIVER, PANDAS)),
+                ("MaxAbsScaler", (RIVER,)),
+                ("MeanScaler", (PANDAS,)),
+                ("DecimalScaler", ()),
+                ("RobustScaler", ()),
+            )
+        ),
+    ]
+
+
+def whole_states() -> list[Case]:
+    """Return what is done to all that a scaler of 30 columns has learned."""
+    table = Table((1_000, 30))
+    return [
+        Case("to_json + from_json", "StandardScaler", table, against=(), goals=(at_most(1e-3),)),
+        Case(f"merge of {N_MERGED}", "StandardScaler", table, against=()),
     ]
 
 
@@ -230,6 +287,10 @@ CASES = [
     *two_threads(),
     *rows(),
     *streams(),
+    *batches(),
+    *forgetting(),
+    *prequential(),
+    *whole_states(),
     *memory(),
     Case("import", table=Table((0, 0)), goals=(at_most(30e-3),)),
 ]

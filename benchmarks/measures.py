@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 from joblib import parallel_config
+from sklearn.base import clone
 
-from benchmarks.cases import COPY, INPUT, ONE_THREAD, READ, READ_BY_TWO, Case
+import sknorm
+from benchmarks.cases import COPY, INPUT, N_MERGED, ONE_THREAD, PLAIN, READ, READ_BY_TWO, Case
 from benchmarks.goals import SKNORM
 from benchmarks.imports import seconds_to_import
 from benchmarks.memory import memory_beyond
@@ -22,6 +24,8 @@ from benchmarks.tables import Table, make_table
 from benchmarks.timing import interleaved
 
 Call = Callable[[], object]
+# What a scaler must do without to be the plain one.
+FORGETTING = ("half_life", "window")
 
 
 @dataclass
@@ -75,12 +79,24 @@ def learn_and_transform(scaler: Any, X: Any, train: Any) -> Call:
     return lambda: (scaler.partial_fit(X), scaler.transform(X))
 
 
+def to_json_and_back(scaler: Any, X: Any, train: Any) -> Call:
+    scaler.fit(train)
+    return lambda: sknorm.from_json(scaler.to_json())
+
+
+def merge(scaler: Any, X: Any, train: Any) -> Call:
+    scalers = [clone(scaler).fit(train) for _ in range(N_MERGED)]
+    return lambda: sknorm.merge(scalers)
+
+
 WORK: dict[str, Callable[[Any, Any, Any], Call]] = {
     "fit": fit,
     "fit_transform": fit_transform,
     "transform": transform,
     "partial_fit": partial_fit,
     "learn and transform": learn_and_transform,
+    "to_json + from_json": to_json_and_back,
+    f"merge of {N_MERGED}": merge,
 }
 
 
@@ -111,10 +127,12 @@ LIMITS: dict[str, Callable[[Any], object]] = {READ: plain_read, COPY: plain_copy
 
 
 def contenders(case: Case) -> dict[str, Peer]:
-    """Return our estimator and the peers that are installed, by name."""
-    peers = PEERS.get(case.estimator, {})
+    """Return our estimator, the same one that forgets nothing where that is asked, and the installed peers, by name."""
+    params, peers = dict(case.params), PEERS.get(case.estimator, {})
     known = {name: peers[name] for name in case.against if name in peers}
-    return {SKNORM: ours(case.estimator, **dict(case.params))} | {n: p for n, p in known.items() if p.installed}
+    if PLAIN in case.against:
+        known[PLAIN] = ours(case.estimator, **{name: params[name] for name in params if name not in FORGETTING})
+    return {SKNORM: ours(case.estimator, **params)} | {n: p for n, p in known.items() if p.installed}
 
 
 def absent(case: Case) -> str:
@@ -181,6 +199,22 @@ def measure_stream(case: Case, repeat: int, batch: int) -> Result:
     return Result(case, {name: s / case.table.n_values for name, s in amounts.items()}, note=absent(case))
 
 
+def measure_prequential(case: Case, repeat: int) -> Result:
+    """Time each row scaled by what was known before it, then learned from, by one scaler that goes on and on."""
+    X, train = make_table(case.table), make_table(trained_on(case.table))
+    calls, n_values, notes = {}, {}, [absent(case)]
+    for name, peer in contenders(case).items():
+        scaler, rows = peer.make().fit(peer.table(train[: peer.first])), X[: peer.first]
+        calls[name], n_values[name] = partial(scaler.prequential_transform, peer.table(rows)), rows.size
+        if len(rows) < len(X):
+            notes.append(f"{name}: the first {len(rows):,} rows")
+    with parallel_config(n_jobs=case.threads):
+        amounts = interleaved(calls, repeat)
+    if case.unit == "ns a value":
+        amounts = {name: seconds / n_values[name] for name, seconds in amounts.items()}
+    return Result(case, amounts, note=" · ".join(filter(None, notes)))
+
+
 def measure_memory(case: Case, repeat: int, work: str) -> Result:
     """Return the peak of memory beyond input and output of each contender, each in a process of its own."""
     amounts, note = {}, ""
@@ -206,6 +240,7 @@ MEASURES: dict[str, Callable[[Case, int], Result]] = {
     **dict.fromkeys(WORK, measure_call),
     "partial_fit, batches of 1,000": partial(measure_stream, batch=1_000),
     "partial_fit, batches of 100,000": partial(measure_stream, batch=100_000),
+    "prequential_transform": measure_prequential,
     "memory of fit": partial(measure_memory, work="fit"),
     "memory of transform": partial(measure_memory, work="transform"),
     "import": measure_import,

@@ -33,6 +33,8 @@ class Peer:
         Whether the peer ignores NaN as we do.
     rtol : float
         How far its transformed values may be from ours; anything but the default needs its reason.
+    first : int or None
+        How many rows of a stream it is timed on, where they stand for all; None for all.
     """
 
     module: str
@@ -40,6 +42,7 @@ class Peer:
     table: Callable[[Any], Any] = lambda X: X
     missing: bool = True
     rtol: float = 1e-9
+    first: int | None = None
 
     @property
     def installed(self) -> bool:
@@ -76,6 +79,11 @@ class Frame:
 
     def fit_transform(self, X: Any) -> Any:
         return self.fit(X).transform(X)
+
+    def prequential_transform(self, X: Any) -> Any:
+        """Apply the rule to the rows before each: pandas has its mean, std, min and max of expanding windows too."""
+        before = X.expanding()
+        return (X - self.centre(before).shift()) / self.scale(before).shift()
 
 
 class PolarsFrame(Frame):
@@ -117,6 +125,9 @@ def polars(centre: Callable[[Any], Any], scale: Callable[[Any], Any]) -> Peer:
 
 # River: one row at a time, as dictionaries.
 
+# Of a stream; each row costs it the same, and so many take as long as our million does.
+RIVER_ROWS = 10_000
+
 
 class River:
     """River's scaler fed row by row, ``learn_one`` and ``transform_one``."""
@@ -134,10 +145,18 @@ class River:
     def transform(self, X: list[dict[int, float]]) -> list[list[float]]:
         return [list(self.scaler.transform_one(row).values()) for row in X]
 
+    def prequential_transform(self, X: list[dict[int, float]]) -> list[dict[int, float]]:
+        """Return the rows as River has them: lists would take time that its users need not spend."""
+        scaled = []
+        for row in X:
+            scaled.append(self.scaler.transform_one(row))
+            self.scaler.learn_one(row)
+        return scaled
+
 
 def river(name: str) -> Peer:
     """Return River's scaler of that name; one NaN would make its state NaN for good."""
-    return Peer("river", lambda: River(name), as_dictionaries, missing=False)
+    return Peer("river", lambda: River(name), as_dictionaries, missing=False, first=RIVER_ROWS)
 
 
 def as_dictionaries(X: Any) -> list[dict[int, float]]:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.cases import COPY, INPUT, ONE_THREAD, READ, READ_BY_TWO, Case
+from benchmarks.cases import COPY, INPUT, ONE_THREAD, PLAIN, READ, READ_BY_TWO, Case
 from benchmarks.goals import SKNORM, Goal
 from benchmarks.measures import Result
 from benchmarks.peers import SKLEARN
 
 FACTORS = {"ms": 1e3, "µs": 1e6, "ns a value": 1e9, "MB": 1e-6}
-LIMITS = (ONE_THREAD, READ, COPY, INPUT)
+LIMITS = (ONE_THREAD, PLAIN, READ, COPY, INPUT)
 CONTROLS = (READ_BY_TWO,)
 WIDTHS = {
-    "task": 45, "shape": 16, "dtype": 7, "order": 5, "NaN": 4, "threads": 7, SKNORM: 9, "unit": 10, SKLEARN: 12,
+    "task": 60, "shape": 16, "dtype": 7, "order": 5, "NaN": 4, "threads": 7, SKNORM: 9, "unit": 10, SKLEARN: 12,
     "other peers": 27, "limit": 17, "× scikit-learn": 14, "× limit": 7, "figures": 0,
 }  # fmt: skip
 

@@ -54,7 +54,7 @@ class Chunks:
         if len(parts) == 1:
             return first
         if sp.issparse(first):
-            return sp.vstack(parts, format=first.format)
+            return type(first)(sp.vstack(parts, format=first.format))  # SciPy 1.11 makes a matrix of arrays
         package = sys.modules[type(first).__module__.partition(".")[0]]  # of a frame: pandas or polars
         if isinstance(first, np.ndarray) or not hasattr(package, "concat"):
             return np.concatenate(parts)

@@ -13,6 +13,7 @@ from sknorm._clipping import bound_of
 from sknorm._learned import Learned, Weights, weight_of
 from sknorm._validation import as_float32, check_weights, in_container
 from sknorm.maps import Affine, Map
+from sknorm.statistics._sparse import stacked
 from sknorm.statistics.rule import Overflow, Rule
 
 
@@ -53,11 +54,11 @@ class Prequential:
 
         def work(subtask: Subtask) -> Any:
             scaled, learned = self._follow(rows, weights, names, subtask)
+            scaled = in_container(names, scaled.astype(table.dtype, copy=False), X)  # which may refuse
             self._take_over(learned, names, first)
             return scaled
 
-        scaled = as_task(self, work, table, y, sample_weight, name="prequential-transform", n_subtasks=n_chunks)
-        return in_container(self, scaled.astype(table.dtype, copy=False), X)
+        return as_task(self, work, table, y, sample_weight, name="prequential-transform", n_subtasks=n_chunks)
 
     def _follow(self: Any, X: Any, weights: Weights, names: Any, subtask: Subtask) -> tuple[Any, Learned]:
         """Return X with every row scaled by what was known before it, and what is learned after it."""
@@ -100,7 +101,7 @@ class Prequential:
                 parts.append(self._apply(map_, chunk, copy=True))
                 learned = self._go_on(learned, by_rows[rows], None if weights is None else weights[rows], names)
         assert learned is not None, "a table has rows"
-        return (sp.vstack(parts, format=X.format) if sp.issparse(X) else np.concatenate(parts)), learned
+        return stacked(parts, X), learned
 
     def _map_so_far(self: Any, learned: Learned | None, X: Any) -> tuple[Map, Any]:
         """Return the map as of now, and X with what it makes a constant of where a column has had no value."""

@@ -34,13 +34,20 @@ def learns_in_parts(step: Any) -> bool:
 
 
 def is_fitted(step: Any) -> bool:
-    """Say whether a step knows enough to transform or predict; every step of it, if it is a pipeline."""
-    if isinstance(step, Pipeline):
-        return all(is_fitted(inner) for _, inner in step.steps)
+    """Say whether a step knows enough to transform or predict."""
     try:
         return is_passthrough(step) or check_is_fitted(step) is None
     except NotFittedError:
         return False
+
+
+def unfitted(step: Any) -> Iterator[Any]:
+    """Yield the estimators in a step that know nothing yet."""
+    if isinstance(step, Pipeline):
+        for _, inner in step.steps:
+            yield from unfitted(inner)
+    elif not is_fitted(step):
+        yield step
 
 
 def takes_classes(step: Any) -> bool:

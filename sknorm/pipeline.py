@@ -21,6 +21,7 @@ from sknorm._steps import (
     learn_and_transform,
     learns_in_parts,
     transform_and_learn,
+    unfitted,
 )
 from sknorm._tasks import available, task, tears_down
 from sknorm.state import Persistent
@@ -264,16 +265,19 @@ class StreamingPipeline(Persistent, Pipeline):
 
     def _predict_and_learn(self, X: Any, y: Any, classes: Any, params: dict[str, Any]) -> Any:
         """Return the probabilities of a chunk, or None if a step knows nothing, and learn from it."""
-        ready = is_fitted(self)
+        new, last = list(unfitted(self)), len(self.steps) - 1
         for index, _, step, given in self._each_step(params):
-            if index < len(self.steps) - 1:
+            if index < last:
                 X = transform_and_learn(step, X, y, given, settle=True)
-            elif isinstance(step, StreamingPipeline):
-                predicted = step._predict_and_learn(X, y, classes, given["partial_fit"])
-            else:
-                predicted = step.predict_proba(X) if ready else None
-                learn(step, X, y, given, None if is_fitted(step) else classes)
-        return predicted if ready else None
+        # A step that knows nothing even now is stateless, though it may not say so.
+        informed = any(is_fitted(known) for known in new)
+        if isinstance(step, StreamingPipeline):
+            predicted = step._predict_and_learn(X, y, classes, given["partial_fit"])
+        else:
+            ready = is_fitted(step)
+            predicted = step.predict_proba(X) if ready and not informed else None
+            learn(step, X, y, given, None if ready else classes)
+        return None if informed else predicted
 
     def _transform_and_learn(self, X: Any, y: Any, params: dict[str, Any], settle: bool) -> Any:
         """Take a chunk through all steps; see `transform_and_learn`."""

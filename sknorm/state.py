@@ -1,4 +1,4 @@
-"""Estimators as versioned JSON, and back: nothing in a document is run, and none of its values is believed unchecked."""
+"""Estimators as versioned JSON, and back: nothing in a document is run, and no value in it is believed unchecked."""
 
 from __future__ import annotations
 
@@ -169,15 +169,16 @@ def class_named(name: str) -> type[Persistent] | None:
 
 
 @cache
-def parameter_names(kind: type[Persistent]) -> tuple[str, ...]:
+def parameter_names(kind: Any) -> tuple[str, ...]:
     """Return the names of a class's parameters; to ask for them takes 40 µs."""
-    return tuple(kind._get_param_names())  # type: ignore[attr-defined]
+    return tuple(kind._get_param_names())
 
 
 def write_estimator(estimator: Any, path: str = "", depth: int = 0) -> dict[str, Any]:
     """Return the part of a document that an estimator is."""
-    kind = type(estimator)
-    if class_named(kind.__name__) is not kind:
+    kind: Any = type(estimator)
+    is_ours = class_named(kind.__name__) is kind
+    if not is_ours:
         raise TypeError(
             f"{path or 'The estimator'} is a {kind.__module__}.{kind.__qualname__}, "
             "which is none of sknorm's own classes; a document holds no other."
@@ -195,12 +196,12 @@ def write_estimator(estimator: Any, path: str = "", depth: int = 0) -> dict[str,
 def read_estimator(node: Node, header: tuple[str, ...] = (), depth: int = 0) -> Any:
     """Return the estimator that a part of a document is, after checking all of it."""
     kind, parameters, output, features, learned = node.entries(*KEYS, *header)[: len(KEYS)]
-    found = class_named(kind.text())
+    found: Any = class_named(kind.text())
     if found is None:
         raise kind.error("must name an estimator of sknorm")
     names = parameter_names(found)
     values = [read_parameter(value, depth) for value in parameters.entries(*names)]
-    estimator: Any = found(**dict(zip(names, values, strict=True)))
+    estimator = found(**dict(zip(names, values, strict=True)))
     check_parameters(estimator, parameters)
     if output.value is not None:
         if output.value not in ("default", "pandas", "polars"):
@@ -298,4 +299,5 @@ def check_parameters(estimator: Any, node: Node) -> None:
         with config_context(skip_parameter_validation=False):
             estimator._check_all_parameters()
     except Exception as error:  # a check may stumble over a value of a kind that it did not expect
-        raise ValueError(f"{node} are not valid: {error}") from error
+        message = str(error)  # scikit-learn's shows the whole value
+        raise ValueError(f"{node} are not valid: {message[:300]}{'…' * (len(message) > 300)}") from error

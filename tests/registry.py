@@ -29,11 +29,13 @@ class Entry(NamedTuple):
 NO_COPY = {"copy": False}
 CLIPS = ({"clip": 1.5}, {"clip": (-0.5, 2.0)}, {"clip": 1.5, "clip_mode": "soft"})
 CLIPS_TRUE = ({"clip": True}, *CLIPS)
+# Smaller than nearly every table of the tests; between, in panes of two rows that do not add up to it; and larger.
+WINDOWS = ({"window": 7}, {"window": 33, "clip": 1.5}, {"window": 10_000})
 
 SCALERS = (
-    Entry(sknorm.DecimalScaler, Extremes, (NO_COPY, *CLIPS_TRUE)),
-    Entry(sknorm.MaxAbsScaler, Extremes, (NO_COPY, *CLIPS_TRUE)),
-    Entry(sknorm.MeanScaler, MomentsAndExtremes, (NO_COPY, *CLIPS_TRUE)),
+    Entry(sknorm.DecimalScaler, Extremes, (NO_COPY, *CLIPS_TRUE, *WINDOWS)),
+    Entry(sknorm.MaxAbsScaler, Extremes, (NO_COPY, *CLIPS_TRUE, *WINDOWS)),
+    Entry(sknorm.MeanScaler, MomentsAndExtremes, (NO_COPY, *CLIPS_TRUE, *WINDOWS)),
     Entry(
         sknorm.MinMaxScaler,
         Extremes,
@@ -43,6 +45,7 @@ SCALERS = (
             {"feature_range": (-2, 0.1)},
             {"feature_range": (5, 6)},
             {"feature_range": (-1, 1), "clip": True, "copy": False},
+            *WINDOWS,
         ),
     ),
     Entry(
@@ -57,6 +60,10 @@ SCALERS = (
             {"scale": "mad"},
             {"scale": "mad", "unit_variance": True, "clip": 3.0},
             {"zero_iqr": "range"},
+            {"chunk_size": 1},
+            {"window": 7},
+            {"window": 33, "with_centering": False, "clip": 1.5},
+            {"window": 10_000},
         ),
     ),
     Entry(
@@ -72,6 +79,12 @@ SCALERS = (
             {"ddof": 1},
             {"with_mean": False, "ddof": 1.5, "clip": 2.0},
             {"with_mean": False, "clip": (1.0, 2.0)},
+            {"window": 7},
+            {"window": 33, "with_mean": False, "clip": 1.5},
+            {"window": 10_000},
+            {"half_life": 3.0},
+            {"half_life": 100, "ddof": 1},
+            {"half_life": 2.5, "with_mean": False, "clip": 1.5},
         ),
     ),
 )
@@ -80,6 +93,12 @@ SCALERS = (
 def instances() -> list[Any]:
     """Return a fresh scaler for every setting of every scaler."""
     return [entry.scaler(**setting) for entry in SCALERS for setting in ({}, *entry.settings)]
+
+
+def forgetting(scaler: Any) -> dict[str, Any]:
+    """Return the parameters by which a scaler forgets, as they are set; none if it remembers all."""
+    parameters = scaler.get_params()
+    return {name: parameters[name] for name in ("half_life", "window") if parameters.get(name) is not None}
 
 
 def name_of(scaler: Any) -> str:

@@ -21,7 +21,9 @@ NAMES = [entry.scaler.__name__ for entry in SCALERS]
 # The class of scikit-learn whose errors are expected, by the name of ours.
 PEERS = {"DecimalScaler": "MaxAbsScaler", "MeanScaler": "MinMaxScaler"}
 SHARED = [name for name in NAMES if name not in PEERS]
-LEARNING = ["fit", "partial_fit", "fit_transform"]
+LEARNING = ["fit", "partial_fit", "fit_transform", "prequential_transform"]
+# What scikit-learn's scalers do in place of what is ours.
+THEIRS = {"prequential_transform": "partial_fit"}
 
 each_class = pytest.mark.parametrize("name", NAMES)
 each_learning = pytest.mark.parametrize("verb", LEARNING)
@@ -46,7 +48,7 @@ def outcome(call, *arguments, **keywords):
 
 def expected_outcome(name, verb, *arguments, fitted_to=None, **keywords):
     """Return what the peer raises, with our name in the message."""
-    scaler = peer(name)
+    scaler, verb = peer(name), THEIRS.get(verb, verb)
     if fitted_to is not None:
         scaler.fit(fitted_to)
     if not hasattr(scaler, verb):  # RobustScaler has no partial_fit in scikit-learn
@@ -168,7 +170,7 @@ def test_table_to_map(name, table, verb, copy, X):
 
 
 @pytest.mark.parametrize("width", [1, 2, 4])
-@pytest.mark.parametrize("verb", ["partial_fit", "transform"])
+@pytest.mark.parametrize("verb", ["partial_fit", "prequential_transform", "transform"])
 @each_class
 def test_wrong_width(name, verb, width, X):
     scaler = ours(name).fit(X)
@@ -223,7 +225,7 @@ FRAMES = {
 }
 
 
-@pytest.mark.parametrize("verb", ["partial_fit", "transform"])
+@pytest.mark.parametrize("verb", ["partial_fit", "prequential_transform", "transform"])
 @pytest.mark.parametrize("frame", FRAMES.values(), ids=FRAMES)
 @each_class
 def test_names(name, frame, verb, X):
@@ -236,7 +238,7 @@ def test_names(name, frame, verb, X):
     assert state_of(scaler) == before
 
 
-@pytest.mark.parametrize("verb", ["partial_fit", "transform"])
+@pytest.mark.parametrize("verb", ["partial_fit", "prequential_transform", "transform"])
 @each_class
 def test_names_come_where_there_were_none(name, verb, X):
     named = pd.DataFrame(X, columns=["a", "b", "c"])
@@ -283,18 +285,18 @@ WEIGHTS = {
 
 
 @pytest.mark.parametrize("weights", WEIGHTS.values(), ids=WEIGHTS)
-@pytest.mark.parametrize("verb", ["fit", "partial_fit"])
+@pytest.mark.parametrize("verb", ["fit", "partial_fit", "prequential_transform"])
 @each_class
 def test_weights(name, verb, weights, X):
     scaler = ours(name).fit(X * 2)
     before = state_of(scaler)
-    theirs = getattr(sklearn.preprocessing.StandardScaler().fit(X), verb)
+    theirs = getattr(sklearn.preprocessing.StandardScaler().fit(X), THEIRS.get(verb, verb))
     got, expected = (outcome(call, X, sample_weight=weights) for call in (getattr(scaler, verb), theirs))
     assert got == (expected[0], expected[1].replace("StandardScaler", name))
     assert state_of(scaler) == before
 
 
-@pytest.mark.parametrize("verb", ["fit", "partial_fit"])
+@pytest.mark.parametrize("verb", ["fit", "partial_fit", "prequential_transform"])
 @each_class
 def test_negative_weights(name, verb, X):
     scaler = ours(name).fit(X * 2)
@@ -359,11 +361,10 @@ SHARED_PARAMETERS = [
 @each_learning
 @pytest.mark.parametrize(("name", "parameter", "value"), SHARED_PARAMETERS)
 def test_parameters_of_scikit_learn(name, parameter, value, verb, X):
-    if name == "RobustScaler" and verb == "partial_fit":
-        verb = "fit"
+    theirs = "fit" if name == "RobustScaler" else THEIRS.get(verb, verb)
     scaler = ours(name, **{parameter: value})
     got = outcome(getattr(scaler, verb), X)
-    assert got == outcome(getattr(peer(name, **{parameter: value}), verb), X)
+    assert got == outcome(getattr(peer(name, **{parameter: value}), theirs), X)
     assert issubclass(got[0], ValueError)
     assert not hasattr(scaler, "n_features_in_")
 
@@ -373,17 +374,20 @@ OWN_PARAMETERS = {
         *(("clip", value, InvalidParameterError) for value in ("3", [0, 1], 0, -2, 0.0, np.nan, {"low": 1}, 1j)),
         *(("clip", value, ValueError) for value in ((3, 1), (1, 1), (1,), (1, 2, 3), (), (np.nan, 1), ("a", "b"))),
         *(("clip_mode", value, InvalidParameterError) for value in ("medium", None, True, 1)),
+        *(("window", value, InvalidParameterError) for value in (0, -1, 7.0, np.nan, np.inf, "7", 2**53 + 1, (7,))),
     ],
     "StandardScaler": [
         ("clip", True, ValueError),
         ("clip", np.True_, ValueError),
         *(("ddof", value, InvalidParameterError) for value in (-1, "one", None, np.nan, (0, 1))),
+        *(("half_life", value, InvalidParameterError) for value in (0, -1.0, np.nan, np.inf, "3", (3,))),
     ],
     "RobustScaler": [
         ("clip", True, ValueError),
         ("clip", np.True_, ValueError),
         *(("scale", value, InvalidParameterError) for value in ("std", None, True, 1)),
         *(("zero_iqr", value, InvalidParameterError) for value in ("one", None, False, 0)),
+        *(("chunk_size", value, InvalidParameterError) for value in (0, -1, 1.0, None, "1")),
     ],
 }
 OWN_PARAMETERS = [
@@ -452,7 +456,7 @@ OVERFLOWS = [
 
 
 @pytest.mark.parametrize("named", [False, True], ids=["plain", "named"])
-@pytest.mark.parametrize("verb", ["fit", "partial_fit"])
+@pytest.mark.parametrize("verb", ["fit", "partial_fit", "prequential_transform"])
 @pytest.mark.parametrize(("name", "values", "what"), OVERFLOWS)
 def test_overflow_names_the_column(name, values, what, verb, named, rng):
     def table(column):

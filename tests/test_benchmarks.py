@@ -16,10 +16,10 @@ if not (ROOT / "benchmarks").exists():
 sys.path.append(str(ROOT))
 
 from benchmarks.__main__ import FULL, QUICK, SMOKE, main, run, selected, shape_of  # noqa: E402
-from benchmarks.cases import CASES, COPY, INPUT, ONE_THREAD, READ, C, Case, F  # noqa: E402
+from benchmarks.cases import CASES, COPY, INPUT, ONE_THREAD, PLAIN, READ, C, Case, F  # noqa: E402
 from benchmarks.goals import at_most, faster, within  # noqa: E402
-from benchmarks.measures import MEASURES, Result  # noqa: E402
-from benchmarks.peers import PEERS, POLARS  # noqa: E402
+from benchmarks.measures import MEASURES, Result, contenders  # noqa: E402
+from benchmarks.peers import PEERS, POLARS, RIVER  # noqa: E402
 from benchmarks.report import as_json, describe  # noqa: E402
 from benchmarks.tables import Table, make_table  # noqa: E402
 from benchmarks.timing import interleaved  # noqa: E402
@@ -54,6 +54,16 @@ STATED = [
     ("StandardScaler.fit", MILLION, C_ORDER, 2, faster(1, POLARS)),
     ("StandardScaler.fit_transform", MILLION, C_ORDER, 2, faster(1, POLARS)),
     *((f"StandardScaler.{work}", ROW, C_ORDER, 1, faster(20)) for work in ("transform", "partial_fit")),
+    ("StandardScaler.partial_fit", ROW, C_ORDER, 1, at_most(20e-6)),
+    ("StandardScaler.partial_fit, batches of 1,000", (100_000, 30), C_ORDER, 1, faster(8)),
+    ("StandardScaler.prequential_transform", MILLION, C_ORDER, 1, faster(100, RIVER)),
+    ("StandardScaler.prequential_transform", MILLION, C_ORDER, 1, at_most(12e-9)),
+    ("StandardScaler(half_life=1000).prequential_transform", MILLION, C_ORDER, 1, within(2, PLAIN)),
+    *(
+        (f"StandardScaler(window={rows}).prequential_transform", MILLION, C_ORDER, 1, within(4, PLAIN))
+        for rows in (100, 1_000, 10_000)
+    ),
+    ("StandardScaler.to_json + from_json", (1_000, 30), C_ORDER, 1, at_most(1e-3)),
     *(
         (f"StandardScaler.{work}", shape, C_ORDER, 2, faster(1.4, ONE_THREAD))
         for shape in (MILLION, (400_000, 10))
@@ -100,7 +110,7 @@ def test_rows_differ():
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.task)
 def test_row_can_be_measured(case):
     assert case.work in MEASURES
-    limits = {READ, COPY, ONE_THREAD, INPUT}
+    limits = {READ, COPY, ONE_THREAD, INPUT, PLAIN}
     if case.estimator:
         assert set(case.against) <= limits | set(PEERS[case.estimator])
     assert {goal.against for goal in case.goals} <= {"", *case.against, *limits}
@@ -170,6 +180,13 @@ def test_reduced_rows_are_labelled_and_not_judged():
     full = Result(case, {"sknorm": 1.0, "scikit-learn": 17.2})
     assert "≥ 14 × scikit-learn: 17.2 ✓" in describe(full)
     assert "≥ 14 × scikit-learn: 17.2 (reduced shape)" in describe(replace(full, reduced=True))
+
+
+def test_plain_forgets_nothing():
+    case = next(case for case in CASES if case.task == "StandardScaler(window=100).prequential_transform")
+    ours, plain = (contenders(case)[name].make() for name in ("sknorm", PLAIN))
+    assert (ours.window, plain.window) == (100, None)
+    assert all(case.params for case in CASES if PLAIN in case.against)
 
 
 def test_interleaving_takes_turns():

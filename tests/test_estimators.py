@@ -12,7 +12,7 @@ import pandas as pd
 import polars as pl
 import pytest
 import sklearn.preprocessing
-from registry import SCALERS, instances, name_of
+from registry import SCALERS, forgetting, instances, name_of
 from sklearn import config_context
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.compose import ColumnTransformer
@@ -68,10 +68,19 @@ def applies(scaler, check):
     return sparse or check.func.__name__ != "check_sample_weight_equivalence_on_sparse_data"
 
 
+def excused(scaler):
+    """Return the checks that a scaler fails, and why: those that say "weight 2 is the row twice", and no others."""
+    if not forgetting(scaler) or (scaler.window or 0) > 30 or isinstance(scaler, sknorm.DecimalScaler):
+        return {}  # the table of the check fits into the window, or has the same power of ten within it
+    reason = "a row of weight 2 pushes the rows before it back by one, the row twice by two"
+    return {f"check_sample_weight_equivalence_on_{kind}_data": reason for kind in ("dense", "sparse")}
+
+
 def each_check(scalers):
     """Return scikit-learn's mark with a list in place of the generator of older releases, which pytest 9 refuses."""
-    mark = parametrize_with_checks(scalers).mark
-    return pytest.mark.parametrize(mark.args[0], [pair for pair in mark.args[1] if applies(*pair)], **mark.kwargs)
+    mark = parametrize_with_checks(scalers, expected_failed_checks=excused).mark
+    pairs = [pair for pair in mark.args[1] if applies(*getattr(pair, "values", pair))]
+    return pytest.mark.parametrize(mark.args[0], pairs, **mark.kwargs)
 
 
 @each_check(CHECKED)
@@ -131,7 +140,7 @@ def test_unknown_parameter_is_refused(scaler_class, X):
 
 @each_setting
 def test_parameters_set_after_fit_change_the_map(scaler, X):
-    late = type(scaler)().fit(X)
+    late = type(scaler)(**forgetting(scaler)).fit(X)
     late.transform(X.copy())
     late.set_params(**scaler.get_params())
     np.testing.assert_array_equal(late.transform(X.copy()), clone(scaler).fit(X).transform(X.copy()))
@@ -140,7 +149,7 @@ def test_parameters_set_after_fit_change_the_map(scaler, X):
 @each_setting
 def test_parameters_assigned_after_fit_change_the_map(scaler, X):
     """As in scikit-learn, where ``scaler.clip = True`` needs no ``set_params``."""
-    late = type(scaler)().fit(X)
+    late = type(scaler)(**forgetting(scaler)).fit(X)
     late.transform(X.copy())
     for name, value in scaler.get_params().items():
         setattr(late, name, value)
@@ -413,7 +422,8 @@ def test_verbs_return_the_scaler(scaler, X):
     scaler = clone(scaler)
     assert scaler.partial_fit(X) is scaler
     assert scaler.fit(X) is scaler
-    assert scaler.merge(clone(scaler).fit(X)) is scaler
+    if scaler.window is None:
+        assert scaler.merge(clone(scaler).fit(X)) is scaler
     assert scaler.set_params() is scaler
     assert scaler.set_output(transform="default") is scaler
 

@@ -8,7 +8,8 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
-from registry import SCALERS, assert_same, instances, name_of
+from references import kept_rows
+from registry import SCALERS, assert_same, forgetting, instances, name_of
 from sklearn.base import clone
 from strategies import batches, tables
 
@@ -19,8 +20,16 @@ import sknorm.maps
 each_setting = pytest.mark.parametrize("scaler", instances(), ids=name_of, indirect=True)
 SPARSE = [scaler for scaler in instances() if scaler.__sklearn_tags__().input_tags.sparse]
 CUTTING = [scaler for scaler in instances() if scaler.clip not in (None, False) and scaler.clip_mode == "hard"]
+# "Weight 2 is the row twice" and "merged is batch" are not for those that forget; test_forgetting.py has their laws.
+REMEMBERING = [scaler for scaler in instances() if not forgetting(scaler)]
+MERGING = [scaler for scaler in instances() if scaler.window is None]
+# All rows of a test fit into the window.
+WIDE = [scaler for scaler in instances() if scaler.window in (None, 10_000)]
 each_sparse_setting = pytest.mark.parametrize("scaler", SPARSE, ids=name_of, indirect=True)
 each_cutting_setting = pytest.mark.parametrize("scaler", CUTTING, ids=name_of, indirect=True)
+each_remembering_setting = pytest.mark.parametrize("scaler", REMEMBERING, ids=name_of, indirect=True)
+each_merging_setting = pytest.mark.parametrize("scaler", MERGING, ids=name_of, indirect=True)
+each_wide_setting = pytest.mark.parametrize("scaler", WIDE, ids=name_of, indirect=True)
 each_entry = pytest.mark.parametrize("entry", SCALERS, ids=lambda entry: entry.scaler.__name__.removesuffix("Scaler"))
 
 
@@ -99,7 +108,7 @@ def test_streamed_is_batch_for_any_split(entry, data):
 @each_entry
 @given(data=st.data())
 def test_merged_is_batch_for_any_split_and_order(entry, data):
-    setting = data.draw(st.sampled_from([{}, *entry.settings]))
+    setting = data.draw(st.sampled_from([s for s in [{}, *entry.settings] if not forgetting(entry.scaler(**s))]))
     X = data.draw(tables())
     first, *rest = data.draw(st.permutations(data.draw(batches(X))))
     some, batch = entry.scaler(**setting).fit(first), entry.scaler(**setting).fit(X)
@@ -116,6 +125,8 @@ def test_streamed_and_merged_map_as_batch(scaler, X, sizes):
     parts = [part for part in np.split(X, cuts) if len(part)]
     batch = clone(scaler).fit(X)
     assert_learned_the_same(streamed(clone(scaler), parts), batch, X)
+    if forgetting(scaler):
+        return
     merged = clone(scaler).fit(parts[-1])
     for part in reversed(parts[:-1]):
         merged.merge(clone(scaler).partial_fit(part))
@@ -123,14 +134,18 @@ def test_streamed_and_merged_map_as_batch(scaler, X, sizes):
 
 
 @each_setting
-def test_partial_fit_goes_on_from_fit_and_merge(scaler, X):
+def test_partial_fit_goes_on_from_fit(scaler, X):
+    assert_learned_the_same(clone(scaler).fit(X[:90]).partial_fit(X[90:]), clone(scaler).fit(X), X)
+
+
+@each_remembering_setting
+def test_partial_fit_goes_on_from_merge(scaler, X):
     batch = clone(scaler).fit(X)
-    assert_learned_the_same(clone(scaler).fit(X[:90]).partial_fit(X[90:]), batch, X)
     merged = clone(scaler).fit(X[:30]).merge(clone(scaler).fit(X[30:90])).partial_fit(X[90:])
     assert_learned_the_same(merged, batch, X)
 
 
-@each_setting
+@each_merging_setting
 def test_merge_leaves_the_other_alone(scaler, X):
     one, other = clone(scaler).fit(X[:90]), clone(scaler).fit(X[90:])
     other.transform(X.copy())
@@ -139,7 +154,7 @@ def test_merge_leaves_the_other_alone(scaler, X):
     assert state_of(other) == before
 
 
-@each_setting
+@each_remembering_setting
 def test_merge_with_itself_counts_twice(scaler, X):
     some = clone(scaler).fit(X)
     assert_learned_the_same(some.merge(some), clone(scaler).fit(np.vstack([X, X])), X)
@@ -169,6 +184,7 @@ def test_refused_merges_change_nothing(scaler, X):
 @each_setting
 def test_nan_is_absent(scaler, X):
     whole = clone(scaler).fit(X)
+    X = X[kept_rows(scaler.window, len(X))]  # a row counts in a window with or without a value
     for j, column in enumerate(X.T):
         there = ~np.isnan(column)
         present = column[there, np.newaxis]
@@ -178,7 +194,7 @@ def test_nan_is_absent(scaler, X):
         np.testing.assert_allclose(got, wanted, rtol=1e-9, atol=1e-9)
 
 
-@each_setting
+@each_wide_setting
 def test_a_batch_without_a_value_changes_nothing_for_its_column(scaler, X):
     stream = clone(scaler).partial_fit(X)
     before = {name: value for name, value in attributes_of(stream).items() if np.shape(value)}
@@ -210,13 +226,24 @@ def test_nan_stays_nan(scaler, X):
 
 
 @each_setting
-def test_weight_0_is_absence_and_weight_n_is_n_rows(scaler, X, rng):
-    weights = rng.integers(0, 4, len(X))
-    repeated = np.repeat(X, weights, axis=0)
-    assert 0 in weights
-    expected = clone(scaler).fit(repeated)
+def test_weight_0_is_absence(scaler, X, rng):
+    weights = rng.choice([0.0, 0.0, 0.5, 1.0, 3.0], len(X))
+    there = weights > 0
+    expected = clone(scaler).fit(X[there], sample_weight=weights[there])
     assert_learned_the_same(clone(scaler).fit(X, sample_weight=weights), expected, X)
     assert_learned_the_same(clone(scaler).fit(X, sample_weight=weights.tolist()), expected, X)
+    halves = [X[:70], X[70:]], [weights[:70], weights[70:]]
+    assert_learned_the_same(streamed(clone(scaler), *halves), expected, X)
+
+
+@pytest.mark.parametrize(
+    "scaler", [s for s in WIDE if not forgetting(s) or s.window], ids=name_of, indirect=True
+)
+def test_weight_n_is_n_rows(scaler, X, rng):
+    weights = rng.integers(0, 4, len(X))
+    assert 0 in weights
+    expected = clone(scaler).fit(np.repeat(X, weights, axis=0))
+    assert_learned_the_same(clone(scaler).fit(X, sample_weight=weights), expected, X)
     halves = [X[:70], X[70:]], [weights[:70], weights[70:]]
     assert_learned_the_same(streamed(clone(scaler), *halves), expected, X)
 
@@ -269,7 +296,7 @@ def test_a_refused_batch_changes_nothing(scaler, X, what):
     batch = poisoned(X)[what]
     scaler.fit(X).transform(X.copy())
     before = state_of(scaler)
-    verbs = [scaler.partial_fit, scaler.transform, scaler.inverse_transform]
+    verbs = [scaler.partial_fit, scaler.prequential_transform, scaler.transform, scaler.inverse_transform]
     # A fit of its own may have any width.
     for verb in verbs if what == "too wide" else [*verbs, scaler.fit]:
         with pytest.raises((ValueError, TypeError)):
@@ -285,7 +312,7 @@ def test_a_refused_batch_leaves_names_alone(scaler, X):
     bad.iloc[-1, -1] = np.inf
     scaler.fit(frame)
     before = state_of(scaler)
-    for verb in (scaler.fit, scaler.partial_fit):
+    for verb in (scaler.fit, scaler.partial_fit, scaler.prequential_transform):
         for table in (bad, X[:, 0], X[:0]):
             with pytest.raises(ValueError, match=r"infinity|1D|feature names|0 sample"):
                 verb(table)
@@ -296,7 +323,7 @@ def test_a_refused_batch_leaves_names_alone(scaler, X):
 @pytest.mark.parametrize("what", ["inf in the last row", "text in the last row", "no rows", "one-dimensional"])
 def test_a_refused_first_batch_leaves_an_unfitted_scaler(scaler, X, what):
     before = state_of(scaler)
-    for verb in (scaler.fit, scaler.partial_fit):
+    for verb in (scaler.fit, scaler.partial_fit, scaler.prequential_transform):
         with pytest.raises(ValueError, match=r"infinity|could not convert|1D array|0 sample"):
             verb(poisoned(X)[what])
         assert state_of(scaler) == before
@@ -311,7 +338,7 @@ def test_refused_weights_change_nothing(scaler, X, weights):
         bad[-1] = weights
     scaler.fit(X)
     before = state_of(scaler)
-    for verb in (scaler.fit, scaler.partial_fit):
+    for verb in (scaler.fit, scaler.partial_fit, scaler.prequential_transform):
         with pytest.raises(ValueError, match=r"[Ww]eight"):
             verb(X * 2, sample_weight=bad)
         assert state_of(scaler) == before
@@ -325,7 +352,8 @@ def test_infinity_in_a_sparse_matrix_changes_nothing(scaler, X, form):
     bad.data[-1] = np.inf
     scaler.fit(good)
     before = state_of(scaler), bad.data.copy()
-    for verb in (scaler.fit, scaler.partial_fit, scaler.transform, scaler.inverse_transform):
+    verbs = [scaler.fit, scaler.partial_fit, scaler.prequential_transform, scaler.transform, scaler.inverse_transform]
+    for verb in verbs:
         with pytest.raises(ValueError, match=r"infinity|zeros of a sparse matrix"):
             verb(bad)
         assert state_of(scaler) == before[0]
@@ -365,6 +393,8 @@ def test_learning_never_changes_its_input(scaler, X, rng, layout):
     table, weights = LAYOUTS[layout](X), rng.random(len(X))
     before = table.copy(), weights.copy()
     scaler.fit(table).fit(table, sample_weight=weights).partial_fit(table).partial_fit(table, sample_weight=weights)
+    image = scaler.prequential_transform(table, sample_weight=weights)
+    assert not np.shares_memory(image, table)
     assert_same_bits(table, before[0])
     assert_same_bits(weights, before[1])
 
@@ -593,11 +623,12 @@ def test_one_row_of_nothing(scaler):
 
 @each_setting
 def test_no_rows_are_scikit_learns_error(scaler, X):
-    for verb in (scaler.fit, scaler.partial_fit):
+    for verb in (scaler.fit, scaler.partial_fit, scaler.prequential_transform):
         with pytest.raises(ValueError, match="0 sample"):
             verb(X[:0])
     scaler.fit(X)
-    for verb in (scaler.fit, scaler.partial_fit, scaler.transform, scaler.inverse_transform):
+    learning = scaler.fit, scaler.partial_fit, scaler.prequential_transform
+    for verb in (*learning, scaler.transform, scaler.inverse_transform):
         with pytest.raises(ValueError, match="0 sample"):
             verb(X[:0])
         with pytest.raises(ValueError, match=r"0 feature|features"):

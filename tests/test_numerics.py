@@ -525,7 +525,7 @@ def test_robust_stream_gives_the_same_bits_in_every_run(tmp_path):
     script = (
         "import hashlib, pickle, numpy as np, sknorm\n"
         "X = np.random.default_rng(5).normal(size=(30_000, 3))\n"
-        "scaler = RobustScaler().fit(X[:5000])\n"
+        "scaler = sknorm.RobustScaler().fit(X[:5000])\n"
         "for part in np.array_split(X[5000:], 9): scaler.partial_fit(part)\n"
         "values = [scaler._learned.statistic.quantile(q) for q in np.linspace(0, 1, 101)]\n"
         "digest = hashlib.sha256(np.array(values).tobytes()).hexdigest()\n"

@@ -15,9 +15,19 @@ if not (ROOT / "benchmarks").exists():
 # Last, so that an installed sknorm is not shadowed by the source folder.
 sys.path.append(str(ROOT))
 
+from benchmarks.cases import CASES  # noqa: E402
 from benchmarks.peers import PEERS  # noqa: E402
 
 PAIRS = [pytest.param(name, peer, id=f"{name}-{peer}") for name, peers in PEERS.items() for peer in peers]
+STREAMED = sorted(
+    {
+        (case.estimator, peer)
+        for case in CASES
+        if case.work == "prequential_transform"
+        for peer in case.against
+        if peer in PEERS[case.estimator]
+    }
+)
 
 
 def columns(missing):
@@ -51,3 +61,21 @@ def test_same_numbers(name, peer, missing):
     if hasattr(scaler, "fit_transform"):
         whole = np.asarray(other.make().fit_transform(table), dtype=np.float64)
         np.testing.assert_allclose(whole, expected, rtol=other.rtol, atol=other.rtol)
+
+
+@pytest.mark.parametrize("missing", [False, True], ids=["full", "missing"])
+@pytest.mark.parametrize(("name", "peer"), STREAMED)
+def test_same_numbers_row_by_row(name, peer, missing):
+    other = PEERS[name][peer]
+    if not other.installed:
+        pytest.skip(f"{other.module} is not installed")
+    if missing and not other.missing:
+        pytest.skip(f"{peer} does not ignore NaN")
+    X = columns(missing)
+    expected = getattr(sknorm, name)().prequential_transform(X)
+    scaled = other.make().prequential_transform(other.table(X))
+    actual = np.array([list(row.values()) for row in scaled] if isinstance(scaled, list) else scaled)
+    # Until a column has had two values it has no spread, and every library has a number of its own for that.
+    compared = np.cumsum(~np.isnan(X), axis=0) > 2
+    assert compared[10:].all()
+    np.testing.assert_allclose(actual[compared], expected[compared], rtol=other.rtol, atol=other.rtol)

@@ -1,6 +1,5 @@
-"""Documents: estimators written as JSON come back bit for bit, and nothing that is not one does harm."""
+"""Documents: estimators written as JSON come back bit for bit, and files hold one whole document at any time."""
 
-import contextlib
 import json
 import math
 import os
@@ -9,9 +8,8 @@ import re
 import signal
 import stat
 import time
-import tracemalloc
 import warnings
-from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -26,9 +24,18 @@ from strategies import tables
 
 import sknorm
 from sknorm import StreamingPipeline
+from sknorm._document import parse, plain, write
 from sknorm.state import Persistent
+from sknorm.statistics import Extremes, Moments, MomentsAndExtremes, Quantiles
 
-each_setting = pytest.mark.parametrize("scaler", instances(), ids=name_of, indirect=True)
+# At the edges: all but the last row is gone, or nothing ever will be.
+FORGETTING = [
+    *(sknorm.StandardScaler(half_life=half_life) for half_life in (1e-3, 1e300)),
+    *(sknorm.StandardScaler(window=window) for window in (1, 2**53)),
+    *(sknorm.RobustScaler(window=window) for window in (1, 2**53)),
+]
+SETTINGS = [*instances(), *FORGETTING]
+each_setting = pytest.mark.parametrize("scaler", SETTINGS, ids=name_of, indirect=True)
 each_entry = pytest.mark.parametrize("entry", SCALERS, ids=lambda entry: entry.scaler.__name__.removesuffix("Scaler"))
 
 NAMES = ["age", "größe", "年収", 'x "quoted"\n', "", "🜁"]
@@ -165,6 +172,25 @@ def test_round_trip_of_a_sketch(scale, n_rows):
         assert_goes_on_alike(twin, original, X[:100])
 
 
+@pytest.mark.parametrize("kind", [Extremes, Moments, MomentsAndExtremes, Quantiles], ids=lambda kind: kind.__name__)
+def test_round_trip_of_groups(kind):
+    """A statistic of several groups, one of them without rows."""
+    X, codes = table(60), np.arange(60, dtype=np.intp) % 3 + 1
+    first, second = (kind.of(part, None, codes[:30], 4) for part in np.split(X, 2))
+    twin = kind.zero(4, 1).restored(parse(write(plain(first.fields()))), 6)
+    assert write(plain(twin.fields())) == write(plain(first.fields()))
+    assert write(plain(twin.merge(second).fields())) == write(plain(first.merge(second).fields()))
+    with pytest.raises(ValueError, match=r"must be a list of 3, but has 4|offsets must be a list of 19, but has 25"):
+        kind.zero(3, 1).restored(parse(write(plain(first.fields()))), 6)
+
+
+def test_a_memory_that_no_longer_fits_cannot_be_written():
+    """The scaler itself refuses to go on then."""
+    scaler = sknorm.StandardScaler(half_life=3).fit(table(9)).set_params(half_life=4)
+    with pytest.raises(ValueError, match=r"half_life is 4 and was 3.0 when StandardScaler was fitted"):
+        scaler.to_json()
+
+
 def test_infinite_counts_cannot_be_written():
     """What overflowed by itself is not read, so it is not written either."""
     scaler = sknorm.MaxAbsScaler().fit([[1.0]])
@@ -179,7 +205,7 @@ def test_infinite_counts_cannot_be_written():
 class Steps(Persistent, BaseEstimator):
     """Stands for an estimator that holds others."""
 
-    _parameter_constraints = {"steps": [list, tuple, Persistent, None], "names": "no_validation"}
+    _parameter_constraints: ClassVar[dict] = {"steps": [list, tuple, Persistent, None], "names": "no_validation"}
 
     def __init__(self, steps=None, names=None):
         self.steps = steps
@@ -266,7 +292,7 @@ def test_no_document_says_where_a_cache_is(tmp_path):
     pipeline = StreamingPipeline([("a", sknorm.MeanScaler())], memory=str(tmp_path))
     with pytest.raises(ValueError, match="a document holds no memory for fitted transformers, but memory is"):
         pipeline.to_json()
-    text = pipeline.set_params(memory=None).to_json().replace('"memory": null', f'"memory": {json.dumps(str(tmp_path))}')
+    text = pipeline.set_params(memory=None).to_json().replace('"memory": null', f'"memory": "{tmp_path.as_posix()}"')
     with pytest.raises(ValueError, match="parameters are not valid: a document holds no memory"):
         sknorm.from_json(text)
 
@@ -274,7 +300,7 @@ def test_no_document_says_where_a_cache_is(tmp_path):
 @pytest.mark.parametrize(
     ("estimator", "error", "message"),
     [
-        (lambda: StreamingPipeline([("a", sknorm.MeanScaler()), ("pca", PCA())]), TypeError, r"parameters.steps\[1\]\[1\] is a sklear"),
+        (lambda: StreamingPipeline([("a", None), ("pca", PCA())]), TypeError, r"parameters.steps\[1\]\[1\] is a skle"),
         (lambda: Steps(PCA), TypeError, r"parameters.steps is a abc.ABCMeta, which a document does not hold"),
         (lambda: Steps({"a": 1}), TypeError, r"parameters.steps is a builtins.dict, which a document does not hold"),
         (lambda: Steps(1 + 2j), TypeError, r"parameters.steps is a builtins.complex"),
@@ -330,417 +356,11 @@ def test_every_public_estimator_is_persistent():
     assert all(issubclass(estimator, Persistent) for estimator in estimators)
 
 
-# What is not a document.
+# Files.
 
 SMALL = np.array([[1.0, 2.0], [4.0, np.nan], [7.0, 8.0]])
-# 50,000 rows with 400 values: a sample of a few of them, so a sketched cell in a small document.
-SPARSE_ROWS = np.full((50_000, 2), np.nan)
-SPARSE_ROWS[:: 50_000 // 400, 0] = np.arange(400.0)
-SPARSE_ROWS[7::1_000, 1] = -3.0
-
-WHOLE = {
-    "Standard": sknorm.StandardScaler(clip=(-2.0, 3.0)).fit(SMALL),
-    "names": sknorm.MaxAbsScaler().fit(pd.DataFrame(SMALL, columns=["a", "b"])),
-    "MinMax": sknorm.MinMaxScaler((-1, 2)).fit(SMALL),
-    "Mean": sknorm.MeanScaler().fit(SMALL),
-    "exact": sknorm.RobustScaler(scale="mad").fit(SMALL),
-    "stream": sknorm.RobustScaler().partial_fit(SMALL).partial_fit(SMALL),
-    "sketch": sknorm.RobustScaler().fit(SPARSE_ROWS),
-    "unfitted": sknorm.RobustScaler(),
-    "pipeline": StreamingPipeline([("a", sknorm.MeanScaler(clip=1.0)), ("b", sknorm.MaxAbsScaler())]).fit(SMALL),
-}
-TEXTS = {name: scaler.to_json() for name, scaler in WHOLE.items()}
-LACKING = object()
-
-
-def changed(name, path, value):
-    """Return a document with another value at a path such as learned.statistic.m2[0][1]."""
-    document = json.loads(TEXTS[name])
-    *parents, last = [int(step) if step.isdigit() else step for step in re.findall(r"\w+", path)]
-    place = document
-    for step in parents:
-        place = place[step]
-    if value is LACKING:
-        del place[last]
-    else:
-        place[last] = value
-    return json.dumps(document)
-
-
-learned, statistic = "learned", "learned.statistic"
-
-CHANGES = [
-    # What kind of document it is.
-    ("Standard", "format", "pickle", "format must be 'sknorm', but is 'pickle'."),
-    ("Standard", "format", LACKING, "The document lacks the key 'format'."),
-    ("Standard", "version", 2, "version must be 1, the version that sknorm "),
-    ("Standard", "version", True, "version must be 1, the version that sknorm "),
-    ("Standard", "version", "1", "version must be 1, the version that sknorm "),
-    ("Standard", "version", 10**400, "version must be 1, the version that sknorm "),
-    ("Standard", "written_by", 7, "written_by must be a string of Unicode characters, but is 7."),
-    ("Standard", "extra", 1, "The document has the unknown key 'extra'."),
-    ("Standard", "class", LACKING, "The document lacks the key 'class'."),
-    ("Standard", "class", "os.system", "class must name an estimator of sknorm, but is 'os.system'."),
-    ("Standard", "class", "from_json", "class must name an estimator of sknorm, but is 'from_json'."),
-    ("Standard", "class", "__version__", "class must name an estimator of sknorm, but is '__version__'."),
-    ("Standard", "class", "__class__", "class must name an estimator of sknorm, but is '__class__'."),
-    ("Standard", "class", ["StandardScaler"], "class must be a string of Unicode characters, but is ['StandardScaler']."),
-    ("Standard", "class", "MaxAbsScaler", "parameters has the unknown key 'ddof'."),
-    ("MinMax", "class", "StandardScaler", "parameters lacks the key 'ddof'."),
-    # Parameters.
-    ("Standard", "parameters", None, "parameters must be an object, but is None."),
-    ("Standard", "parameters.ddof", LACKING, "parameters lacks the key 'ddof'."),
-    ("Standard", "parameters.__class__", 1, "parameters has the unknown key '__class__'."),
-    ("Standard", "parameters.ddof", -1, "parameters are not valid: The 'ddof' parameter of StandardScaler must be"),
-    ("Standard", "parameters.ddof", 2**64, f"parameters.ddof must be an integer from {1 - 2**63} to {2**63 - 1}"),
-    ("Standard", "parameters.ddof", "1", "parameters are not valid: The 'ddof' parameter of StandardScaler must be"),
-    ("Standard", "parameters.clip", {"tuple": [2.0, 1.0]}, "parameters are not valid: clip must be a pair (low, high)"),
-    ("Standard", "parameters.clip", [1.0, 2.0], "parameters are not valid: The 'clip' parameter of StandardScaler"),
-    ("Standard", "parameters.clip", {"tuple": 3}, "parameters.clip.tuple must be a list, but is 3."),
-    ("Standard", "parameters.clip", {"tuple": [], "more": 1}, "parameters.clip has the unknown key 'more'."),
-    ("Standard", "parameters.clip", {"float": "1.5"}, "parameters.clip.float must be one of Infinity, -Infinity, NaN,"),
-    ("Standard", "parameters.clip", {"set": []}, "parameters.clip lacks the key 'class'."),
-    ("Standard", "parameters.clip", {"float": "NaN"}, "parameters are not valid: The 'clip' parameter of Standard"),
-    ("Standard", "parameters.clip", {"tuple": [{"tuple": [["\ud800"]]}, 1]}, "parameters.clip.tuple[0].tuple[0][0] must"),
-    ("MinMax", "parameters.feature_range", {"tuple": [1, 0]}, "parameters are not valid: Minimum of desired feature"),
-    ("MinMax", "parameters.feature_range", {"tuple": [1]}, "parameters are not valid: "),
-    ("MinMax", "parameters.feature_range", {"tuple": [0, None]}, "parameters are not valid: "),
-    ("exact", "parameters.quantile_range", {"tuple": [None, 1]}, "parameters are not valid: "),
-    ("Standard", "parameters.with_mean", "yes", "parameters are not valid: The 'with_mean' parameter of Standard"),
-    ("Standard", "output", "numpy", "output must be null, 'default', 'pandas' or 'polars', but is 'numpy'."),
-    ("Standard", "output", ["pandas"], "output must be null, 'default', 'pandas' or 'polars', but is ['pandas']."),
-    # Features.
-    ("Standard", "features", 10**12, "learned.statistic.mean[0] must be a list of 1000000000000, but has 2."),
-    ("Standard", "features", 2**63, "features must be the names of the features, or how many there are, but is"),
-    ("Standard", "features", 0, "features must be the names of the features, or how many there are, but is 0."),
-    ("Standard", "features", 2.0, "features must be the names of the features, or how many there are, but is 2.0."),
-    ("Standard", "features", True, "features must be the names of the features, or how many there are, but is True."),
-    ("Standard", "features", None, "features must be the names of the features, or how many there are, but is None."),
-    ("names", "features", [], "features must be the names of the features, or how many there are, but is []."),
-    ("names", "features", ["a", "a"], "features must be unique, but is ['a', 'a']."),
-    ("names", "features", ["a", 1], "features[1] must be a string of Unicode characters, but is 1."),
-    ("names", "features", ["a", "\udc00"], "features[1] must be a string of Unicode characters, but is '\\udc00'."),
-    ("names", "features", ["a", "b", "c"], "learned.statistic.count[0] must be a list of 3, but has 2."),
-    ("unfitted", "features", 2, "features must be null where nothing was learned, but is 2."),
-    ("unfitted", "learned", {}, "features must be the names of the features, or how many there are, but is None."),
-    # What was learned.
-    ("Standard", learned, 1, "learned must be an object, but is 1."),
-    ("Standard", f"{learned}.n_rows", -1.0, "learned.n_rows must be a finite number, at least 0, but is -1.0."),
-    ("Standard", f"{learned}.n_rows", "NaN", "learned.n_rows must be a finite number, at least 0, but is 'NaN'."),
-    ("Standard", f"{learned}.n_rows", 10**400, "learned.n_rows must be a finite number, at least 0, but is inf."),
-    ("Standard", f"{learned}.n_rows", False, "learned.n_rows must be a finite number, at least 0, but is False."),
-    ("Standard", statistic, [], "learned.statistic must be an object, but is []."),
-    ("Standard", f"{statistic}.kind", "Extremes", "learned.statistic.kind must be 'Moments', but is 'Extremes'."),
-    ("Mean", f"{statistic}.kind", "Moments", "learned.statistic.kind must be 'MomentsAndExtremes', but is 'Moments'."),
-    ("Standard", f"{statistic}.mean", LACKING, "learned.statistic lacks the key 'mean'."),
-    ("Standard", f"{statistic}.max", [[1.0, 1.0]], "learned.statistic has the unknown key 'max'."),
-    ("Standard", f"{statistic}.mean", [1.0, 2.0], "learned.statistic.mean must be a list of 1, but has 2."),
-    ("Standard", f"{statistic}.mean", [[1.0], [2.0]], "learned.statistic.mean must be a list of 1, but has 2."),
-    ("Standard", f"{statistic}.mean", "AAAA", "learned.statistic.mean must be a list of 1, but is 'AAAA'."),
-    ("Standard", f"{statistic}.mean[0][1]", None, "learned.statistic.mean[0][1] must be a number, but is None."),
-    ("Standard", f"{statistic}.mean[0][1]", True, "learned.statistic.mean[0][1] must be a number, but is True."),
-    ("Standard", f"{statistic}.mean[0][0]", "1.0", "learned.statistic.mean[0][0] must be a number, but is '1.0'."),
-    ("Standard", f"{statistic}.mean[0][0]", "Infinity", "learned.statistic.mean[0][0] must be a number, but is 'Infinity'."),
-    ("Standard", f"{statistic}.mean[0][0]", [[[]]], "learned.statistic.mean[0][0] must be a number, but is [[[]]]."),
-    ("Standard", f"{statistic}.mean[0][0]", math.inf, "learned.statistic.mean[0][0] must be finite, but is inf."),
-    ("Standard", f"{statistic}.count[0][0]", math.nan, "learned.statistic.count[0][0] must be finite, but is nan."),
-    ("Standard", f"{statistic}.count[0][0]", 10**400, "learned.statistic.count[0][0] must be finite, but is inf."),
-    ("Standard", f"{statistic}.count[0][1]", -2.0, "learned.statistic.count[0][1] must not be negative, but is -2.0."),
-    ("Standard", f"{statistic}.m2[0][1]", -1e-9, "learned.statistic.m2[0][1] must not be negative, but is -1e-09."),
-    ("Standard", f"{statistic}.m2[0][1]", "-Infinity", "learned.statistic.m2[0][1] must not be negative, but is '-Inf"),
-    ("Standard", f"{statistic}.m2[0][1]", "Infinity", "learned.statistic does not fit StandardScaler: The variance of"),
-    ("Standard", f"{statistic}.m2[0][1]", "NaN", "learned.statistic does not fit StandardScaler: The variance of"),
-    ("Standard", f"{statistic}.count[0][1]", 0.0, "learned.statistic.mean[0][1] must be 0 where the count is 0, but is 5"),
-    ("Standard", f"{statistic}.mean_low[0][0]", 0.1, "learned.statistic.mean_low[0][0] must be what the mean lacks,"),
-    ("MinMax", f"{statistic}.min[0][1]", 9.0, "learned.statistic.min[0][1] must not exceed max, but is 9.0."),
-    ("MinMax", f"{statistic}.max[0][1]", "Infinity", "learned.statistic.max[0][1] must be finite where the count is not"),
-    ("MinMax", f"{statistic}.min[0][1]", "NaN", "learned.statistic.min[0][1] must be finite where the count is not 0"),
-    ("MinMax", f"{statistic}.min[0][1]", "nan", "learned.statistic.min[0][1] must be a number, but is 'nan'."),
-    ("MinMax", f"{statistic}.count[0][1]", 0, "learned.statistic.min[0][1] must be 'Infinity' where the count is 0"),
-    ("Mean", f"{statistic}.mean[0][1]", 8.1, "learned.statistic.mean[0][1] must lie between min and max, but is 8.1."),
-    # Sketches.
-    ("exact", f"{statistic}.k", 10**9, "learned.statistic.k must be 400, but is 1000000000."),
-    ("exact", f"{statistic}.seed", -1, "learned.statistic.seed must be an integer from 0 to 18446744073709551615, but is"),
-    ("exact", f"{statistic}.state[0][1]", 2**64, "learned.statistic.state[0][1] must be an integer from 0 to 1844674"),
-    ("exact", f"{statistic}.state[0][1]", -1, "learned.statistic.state[0][1] must be an integer from 0 to 1844674407"),
-    ("exact", f"{statistic}.state[0][1]", 1.0, "learned.statistic.state[0][1] must be an integer from 0 to 1844674407"),
-    ("exact", f"{statistic}.is_exact[0][1]", 2, "learned.statistic.is_exact[0][1] must be an integer from 0 to 1, but"),
-    ("exact", f"{statistic}.offsets", [0, 5], "learned.statistic.offsets must be a list of 3, but has 2."),
-    ("exact", f"{statistic}.offsets", [0, 4, 3], "learned.statistic.offsets[2] must not be less than the one before"),
-    ("exact", f"{statistic}.offsets", [1, 3, 5], "learned.statistic.offsets[0] must be 0, but is 1."),
-    ("exact", f"{statistic}.offsets", [0, -1, 5], "learned.statistic.offsets[1] must be an integer from 0 to 4611686"),
-    ("exact", f"{statistic}.offsets", [0, 3, 2**62], "learned.statistic.items must be a list of 4611686018427387904, bu"),
-    ("exact", f"{statistic}.weights", [1.0] * 4, "learned.statistic.weights must be a list of 5, but has 4."),
-    ("exact", f"{statistic}.weights[3]", 0.0, "learned.statistic.weights[3] must be positive, but is 0.0."),
-    ("exact", f"{statistic}.weights[3]", -1.0, "learned.statistic.weights[3] must be positive, but is -1.0."),
-    ("exact", f"{statistic}.weights", [1e308] * 5, "learned.statistic.weights[0] must have a finite sum within its cell"),
-    ("exact", f"{statistic}.items[1]", 1.0, "learned.statistic.items[1] must follow the one before: its cell is sorted"),
-    ("exact", f"{statistic}.items[1]", 0.5, "learned.statistic.items[1] must lie between min and max, but is 0.5."),
-    ("exact", f"{statistic}.items[1]", 10.0**300, "learned.statistic.items[1] must lie between min and max, but is 1e"),
-    ("exact", f"{statistic}.is_exact[0][0]", 0, None),
-    ("exact", f"{statistic}.weights[1]", 7.5, None),
-    ("sketch", f"{statistic}.weights[0]", 3.0, "learned.statistic.weights[0] must be a power of two, less than 2**63"),
-    ("sketch", f"{statistic}.weights[0]", 0.5, "learned.statistic.weights[0] must be a power of two, less than 2**63"),
-    ("sketch", f"{statistic}.weights[0]", 2.0**63, "learned.statistic.weights[0] must be a power of two, less than 2*"),
-    ("sketch", f"{statistic}.weights[2]", 1.0, "learned.statistic.weights[2] must not be less than the one before, wh"),
-    ("sketch", f"{statistic}.items[0]", 399.0, "learned.statistic.items[1] must follow the one before: its cell is so"),
-    ("sketch", f"{statistic}.is_exact[0][0]", 1, None),
-    ("exact", f"{statistic}.count[0][1]", -1.0, "learned.statistic.count[0][1] must not be negative, but is -1.0."),
-    ("exact", f"{statistic}.max[0][1]", 1.0, "learned.statistic.min[0][1] must not exceed max, but is 2.0."),
-    ("exact", f"{statistic}.probabilities[0]", 1.5, "learned.statistic.probabilities[0] must lie between 0 and 1, but"),
-    ("exact", f"{statistic}.probabilities[0]", "a", "learned.statistic.probabilities[0] must be a finite number, but"),
-    ("exact", f"{statistic}.probabilities", 0.5, "learned.statistic.probabilities must be a list, but is 0.5."),
-    ("exact", f"{statistic}.probabilities", [], "learned.statistic.table must be null where there are no probabilities"),
-    ("exact", f"{statistic}.probabilities", [0.5] * 9, "learned.statistic.table must be a list of 9, but has 3."),
-    ("exact", f"{statistic}.table[1][0][1]", 9.0, "learned.statistic.table[1][0][1] must lie between min and max, but"),
-    ("exact", f"{statistic}.table[1][0][1]", "Infinity", "learned.statistic.table[1][0][1] must lie between min and max"),
-    ("exact", f"{statistic}.table[1][0][1]", "NaN", None),
-    ("exact", f"{statistic}.deviation[0][1]", -1.0, "learned.statistic.deviation[0][1] must be neither negative nor w"),
-    ("exact", f"{statistic}.deviation[0][1]", 6.5, "learned.statistic.deviation[0][1] must be neither negative nor wi"),
-    ("stream", f"{statistic}.table", [], "learned.statistic.table must be null where there are no probabilities, but is"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("name", "path", "value", "message"),
-    [pytest.param(*row, id=f"{i}-{row[0]}.{row[1].split('.')[-1]}") for i, row in enumerate(CHANGES)],
-)
-def test_a_wrong_value_is_named(name, path, value, message):
-    text = changed(name, path, value)
-    if message is None:  # as good as what was there: what was made of it goes on without harm
-        return use(sknorm.from_json(text))
-    with pytest.raises(ValueError, match=re.escape(message)) as caught:
-        sknorm.from_json(text)
-    assert "\n" not in str(caught.value)
-    return None
-
-
-STANDARD = TEXTS["Standard"]
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "The text is not JSON: Expecting value: line 1 column 1"),
-        (STANDARD[:-1], "The text is not JSON: Expecting ',' delimiter: line"),
-        (STANDARD[: len(STANDARD) // 2], "The text is not JSON: "),
-        (STANDARD + "{}", "The text is not JSON: Extra data: line"),
-        ("\ufeff" + STANDARD, "The text is not JSON: "),
-        (b"\x80\x04\x95.", "The text is not UTF-8: byte 0 is 0x80."),
-        (STANDARD.encode("utf-16"), "The text is not UTF-8: byte 0 is 0xff."),
-        (STANDARD.replace('"sknorm"', '"sknorm\xe9"').encode("latin-1"), "The text is not UTF-8: byte"),
-        ("null", "The document must be an object, but is None."),
-        ("[1, 2]", "The document must be an object, but is [1, 2]."),
-        ("1" * 100_000, "The document must be an object, but is inf."),
-        ("[" * 100_000, "The text is nested too deeply for a document."),
-        ('{"a":' * 100_000, "The text is nested too deeply for a document."),
-        (STANDARD.replace('"output": null', '"output": ' + "[" * 900 + "]" * 900), "output must be null, 'default', 'pandas' or 'polars', but is"),
-        (STANDARD.replace('"copy": true', '"copy": ' + "[" * 300 + "]" * 300), "is nested more than 20 levels deep."),
-        (STANDARD.replace('"copy": true', '"copy": ' + '{"tuple":[' * 30 + "]}" * 30), "is nested more than 20 levels"),
-        (STANDARD.replace('"version": 1', '"version": 1, "version": 1'), "two keys 'version'."),
-        (STANDARD.replace('"copy": true', '"copy": true, "copy": true'), "parameters must be an object, but is an obj"),
-        (STANDARD.replace('"m2"', '"mean"'), "learned.statistic must be an object, but is an object with two keys 'mean'."),
-        (STANDARD.replace('"m2": [[', '"m2": [[NaN, '), "learned.statistic.m2[0] must be a list of 2, but has 3."),
-        (STANDARD.replace("18.0", "Infinity"), "learned.statistic.m2[0][0] must be finite, but is inf."),
-        (STANDARD.replace("18.0", "1e999"), "learned.statistic.m2[0][0] must be finite, but is inf."),
-        (STANDARD.replace("18.0", "9" * 400), "learned.statistic.m2[0][0] must be finite, but is inf."),
-        (STANDARD.replace("null", "'pandas'"), "The text is not JSON: Expecting value: line"),
-    ],
-    ids=range(24),
-)  # fmt: skip
-def test_a_wrong_text_is_named(text, message):
-    with pytest.raises(ValueError, match=re.escape(message)) as caught:
-        sknorm.from_json(text)
-    assert len(str(caught.value)) < 300
-
-
-def test_a_text_is_a_text():
-    for wrong in (None, 1, {}):
-        with pytest.raises(TypeError):
-            sknorm.from_json(wrong)
-
-
-def peak_of(text):
-    """Return the memory that reading a text takes at most, whether it is a document or not."""
-    tracemalloc.start()
-    try:
-        with contextlib.suppress(ValueError):
-            sknorm.from_json(text)
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-
-
-@pytest.mark.parametrize(
-    ("name", "path", "value"),
-    [
-        ("Standard", "features", 2**62),
-        ("exact", f"{statistic}.offsets", [0, 2**61, 2**62]),
-        ("exact", f"{statistic}.k", 2**62),
-    ],
-)
-def test_memory_is_taken_for_what_is_there(name, path, value):
-    """Whatever a document of a kilobyte announces."""
-    text = changed(name, path, value)
-    with pytest.raises(ValueError):
-        sknorm.from_json(text)
-    assert peak_of(text) < 1_000_000
-
-
-def test_memory_is_in_proportion_to_the_text():
-    lists, objects = "[" + ",".join(["[]"] * 30_000) + "]", "[" + ",".join(['{"a":{}}'] * 10_000) + "]"
-    wide = sknorm.MinMaxScaler().fit(np.random.default_rng(0).normal(size=(2, 2_000))).to_json()
-    for text in (lists, objects, wide):
-        assert peak_of(text) < 100 * len(text)
-
-
-# Anything at all.
-
-TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\w.+-]+|[^\s\w]')
-OTHERS = [
-    *[
-        "0",
-        "1",
-        "2",
-        "8",
-        "-1",
-        "0.0",
-        "-0.0",
-        "0.5",
-        "-1.0",
-        "1e308",
-        "-1e308",
-        "1e999",
-        "5e-324",
-        "1e-300",
-        "400",
-        "1200",
-        "null",
-        "true",
-        "false",
-        "NaN",
-        "Infinity",
-    ],
-    *[
-        '"Infinity"',
-        '"-Infinity"',
-        '"NaN"',
-        '""',
-        '"a"',
-        '"\\ud800"',
-        '"soft"',
-        '"mad"',
-        '"Moments"',
-        '"Extremes"',
-        '"Quantiles"',
-        '"pandas"',
-    ],
-    *['"StandardScaler"', '"MinMaxScaler"', '"RobustScaler"', '"__version__"', '"load"', '{"class":"StandardScaler"}'],
-    *[
-        "[]",
-        "{}",
-        "[[]]",
-        "[1,2]",
-        "[[1.0,2.0]]",
-        '{"tuple":[]}',
-        '{"tuple":[0,1]}',
-        '{"tuple":[[0,1],[2,3]]}',
-        '{"float":"NaN"}',
-    ],
-    *(str(number) for number in (2**53, 2**63 - 1, 2**63, 2**64 - 1, 2**64, 10**12, 10**30, 10**400)),
-]
-FUZZED = {
-    **{f"{i}-{name_of(scaler)}": clone(scaler).fit(SMALL) for i, scaler in enumerate(instances())},
-    **{
-        f"part-{name_of(scaler)}": clone(scaler).partial_fit(SMALL, sample_weight=[0.5, 2, 3]) for scaler in instances()
-    },
-    **WHOLE,
-}
-DOCUMENTS = 100_000
-
-
-@lru_cache(maxsize=1)
-def tokens_of(text):
-    """Return the tokens of a document, and which of them are keys and which are values."""
-    tokens = TOKEN.findall(text)
-    keys = [i for i, token in enumerate(tokens[:-1]) if tokens[i + 1] == ":"]
-    values = sorted({i for i, token in enumerate(tokens) if token not in ",:{}[]"}.difference(keys))
-    return tokens, keys, values
-
-
-def mutated(text, rng):
-    """Return a document with some of its tokens, or of its bytes, exchanged, lost or doubled."""
-    if rng.random() < 0.1:
-        return mutated_bytes(text, rng)
-    tokens, keys, values = tokens_of(text)
-    tokens = tokens.copy()
-    for _ in range(rng.choice((1, 1, 1, 2, 3))):
-        i, how = rng.choice(values), rng.randrange(8)
-        if how < 3:
-            tokens[i] = rng.choice(OTHERS)
-        elif how < 5:
-            with contextlib.suppress(ValueError):
-                number = float(tokens[i])
-                tokens[i] = json.dumps(rng.choice((-number, number + 1, number / 3, number * 1e10, number * 1e300)))
-        elif how == 5:
-            j = rng.choice(values)
-            tokens[i], tokens[j] = tokens[j], tokens[i]
-        elif how == 6:
-            tokens[rng.choice(keys)] = tokens[rng.choice(keys)]
-        else:
-            i = rng.randrange(len(tokens))
-            tokens[i] = rng.choice(("", tokens[i] * 2, rng.choice(tokens)))
-    return "".join(tokens).encode()
-
-
-def mutated_bytes(text, rng):
-    content = bytearray(text.encode())
-    for _ in range(rng.choice((1, 1, 2, 5))):
-        i = rng.randrange(len(content))
-        content[i : i + rng.randrange(3)] = rng.choice((b"", bytes([rng.randrange(256)]), content[i : i + 20]))
-    return bytes(content[: rng.choice((None, rng.randrange(len(content))))])
-
-
-def use(estimator):
-    """Do all that can be done with an estimator; a ValueError is an answer, anything else is not."""
-    text = estimator.to_json()
-    twin = sknorm.from_json(text)
-    assert twin.to_json() == text
-    X = np.resize(SMALL, (3, getattr(estimator, "n_features_in_", 2)))
-    if hasattr(estimator, "feature_names_in_"):
-        X = pd.DataFrame(X, columns=estimator.feature_names_in_)
-    attributes = [name for name in dir(type(estimator)) if name.endswith("_") and name[0] != "_"]
-    verbs = ("transform", "inverse_transform", "partial_fit", "prequential_transform", "transform")
-    for verb in verbs:
-        with contextlib.suppress(ValueError):
-            getattr(estimator, verb)(X.copy())
-    with contextlib.suppress(ValueError):
-        if hasattr(estimator, "merge"):
-            estimator.merge(twin)
-    for name in attributes:
-        with contextlib.suppress(ValueError):
-            getattr(estimator, name, None)
-    with contextlib.suppress(ValueError):
-        estimator.to_json()
-
-
-@pytest.mark.parametrize("name", FUZZED)
-def test_mutated_documents_do_no_harm(name):
-    """A document that has been changed is refused with a ValueError, or makes an estimator that works."""
-    text, rng = FUZZED[name].to_json(), random.Random(name)
-    for _ in range(DOCUMENTS // len(FUZZED)):
-        try:
-            estimator = sknorm.from_json(mutated(text, rng))
-        except ValueError as error:
-            assert 0 < len(str(error)) < 1_000
-        else:
-            # Counts that are next to nothing, and parameters next to the largest double, overflow on their way.
-            with np.errstate(all="ignore"), warnings.catch_warnings():
-                warnings.simplefilter("ignore", RuntimeWarning)
-                use(estimator)
-
-
-# Files.
+OLD, NEW = sknorm.MinMaxScaler().fit(SMALL), sknorm.StandardScaler(clip=2.0).fit(SMALL)
+OLD_TEXT, NEW_TEXT = OLD.to_json(), NEW.to_json()
 
 
 @pytest.mark.parametrize("kind", [str, lambda path: path, os.fspath], ids=["str", "Path", "fspath"])
@@ -769,7 +389,7 @@ def test_load_names_the_file(tmp_path):
 def saved(tmp_path):
     """Return a folder with a file that holds an older state."""
     path = tmp_path / "scaler.json"
-    WHOLE["MinMax"].save(path)
+    OLD.save(path)
     return path
 
 
@@ -786,20 +406,20 @@ def test_a_failed_save_leaves_the_old_file_and_nothing_else(saved, monkeypatch, 
     with monkeypatch.context() as patch:
         patch.setattr(call, fail)
         with pytest.raises(error):
-            WHOLE["Standard"].save(saved)
+            NEW.save(saved)
     assert list(saved.parent.iterdir()) == [saved]
-    assert saved.read_text(encoding="utf-8") == TEXTS["MinMax"]
+    assert saved.read_text(encoding="utf-8") == OLD_TEXT
 
 
 def test_save_where_no_file_can_be(tmp_path):
     with pytest.raises(FileNotFoundError):
-        WHOLE["Standard"].save(tmp_path / "none" / "scaler.json")
+        NEW.save(tmp_path / "none" / "scaler.json")
     with pytest.raises(OSError):  # noqa: PT011 - of another kind on every platform
-        WHOLE["Standard"].save(tmp_path)
+        NEW.save(tmp_path)
     assert not list(tmp_path.iterdir())
     assert not list(tmp_path.parent.glob(".sknorm-*"))
     with pytest.raises(TypeError):
-        WHOLE["Standard"].save(3)
+        NEW.save(3)
 
 
 def test_the_new_file_is_on_the_disk_before_it_has_the_name(saved, monkeypatch):
@@ -817,19 +437,19 @@ def test_the_new_file_is_on_the_disk_before_it_has_the_name(saved, monkeypatch):
 
     monkeypatch.setattr("os.fsync", note_fsync)
     monkeypatch.setattr("os.replace", note_replace)
-    WHOLE["Standard"].save(saved)
-    assert calls == [f"{len(STANDARD)} bytes", "replace", *(["folder"] if hasattr(os, "O_DIRECTORY") else [])]
+    NEW.save(saved)
+    assert calls == [f"{len(NEW_TEXT)} bytes", "replace", *(["folder"] if hasattr(os, "O_DIRECTORY") else [])]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="permissions are those of POSIX")
 def test_permissions_stay(saved):
     for mode in (0o640, 0o604, 0o600):
         saved.chmod(mode)
-        WHOLE["Standard"].save(saved)
+        NEW.save(saved)
         assert stat.S_IMODE(saved.stat().st_mode) == mode
     mask = os.umask(0o027)
     try:
-        WHOLE["Standard"].save(saved.with_name("new.json"))
+        NEW.save(saved.with_name("new.json"))
     finally:
         os.umask(mask)
     assert stat.S_IMODE(saved.with_name("new.json").stat().st_mode) == 0o640
@@ -839,21 +459,22 @@ def test_permissions_stay(saved):
 def test_links_stay(saved):
     link = saved.with_name("link.json")
     link.symlink_to(saved.name)
-    WHOLE["Standard"].save(link)
+    NEW.save(link)
     assert link.is_symlink()
-    assert saved.read_text(encoding="utf-8") == STANDARD
+    assert saved.read_text(encoding="utf-8") == NEW_TEXT
 
 
+@pytest.mark.skipif(os.name != "posix", reason="where a path may be no longer than a name")
 def test_names_as_long_as_the_platform_allows(tmp_path):
     path = tmp_path / ("a" * 250)
-    WHOLE["Standard"].save(path)
-    assert sknorm.load(path).to_json() == STANDARD
+    NEW.save(path)
+    assert sknorm.load(path).to_json() == NEW_TEXT
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
 def test_a_killed_process_leaves_the_old_file_or_the_new(saved):
     """200 processes save two states in turns, and are killed at any moment."""
-    states, texts = (WHOLE["MinMax"], WHOLE["Standard"]), {TEXTS["MinMax"], STANDARD}
+    states, texts = (OLD, NEW), {OLD_TEXT, NEW_TEXT}
     rng, seen = random.Random(0), set()
     for _ in range(200):
         with warnings.catch_warnings():

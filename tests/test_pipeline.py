@@ -1,124 +1,50 @@
-"""StreamingPipeline: a Pipeline in all that a Pipeline does, and beyond that it learns in parts and tests first."""
-
-import copy
-import pickle
+"""StreamingPipeline learns in parts, and tests before it learns."""
 
 import numpy as np
 import pandas as pd
-import polars as pl
 import pytest
-import scipy.sparse as sp
 import sklearn
 import sklearn.preprocessing
-from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, clone
-from sklearn.decomposition import PCA, IncrementalPCA
-from sklearn.exceptions import NotFittedError
-from sklearn.feature_extraction.text import HashingVectorizer
+from pipelines import (
+    N_ROWS,
+    TRANSFORMERS,
+    batches,
+    bayes,
+    each_classifier,
+    each_transformers,
+    fitted,
+    is_fixed,
+    log_loss,
+    make_labels,
+    make_rows,
+    name,
+    pipeline_of,
+    prequential,
+    skipped,
+    state_of,
+    steps_of,
+)
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression, SGDClassifier, SGDRegressor
-from sklearn.model_selection import GridSearchCV
-from sklearn.naive_bayes import BernoulliNB, GaussianNB, MultinomialNB
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, Normalizer
+from sklearn.linear_model import SGDRegressor
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import get_tags
-from sklearn.utils.estimator_checks import check_estimator
 from sklearn.utils.metadata_routing import get_routing_for_object
-from sklearn.utils.validation import check_is_fitted
 
 import sknorm
 from sknorm import StreamingPipeline, make_streaming_pipeline
 
-N_ROWS = 230
-
 
 @pytest.fixture
 def X(rng):
-    """Return columns of different scales, which drift."""
-    drift = np.linspace(0, 1, N_ROWS)[:, np.newaxis]
-    return (rng.normal(size=(N_ROWS, 4)) + drift) * [1.0, 20.0, 0.01, 3.0] + [0.0, 100.0, 5.0, -7.0]
+    return make_rows(rng)
 
 
 @pytest.fixture
 def y(X, rng):
-    return np.digitize(X[:, 0] + rng.normal(0, 0.5, N_ROWS), [0.0, 1.0])
-
-
-def log_loss(**settings):
-    return SGDClassifier(loss="log_loss", random_state=0, **settings)
-
-
-def bayes():
-    """Return a classifier that is content with a single row, and with a class that has not come yet."""
-    return BernoulliNB(binarize=0.2)
-
-
-def frozen():
-    return FrozenEstimator(sklearn.preprocessing.MinMaxScaler().fit([[0.0] * 4, [1.0] * 4]))
-
-
-TRANSFORMERS = {
-    "one": lambda: [sknorm.StandardScaler()],
-    "two": lambda: [sknorm.RobustScaler(), sknorm.MinMaxScaler(clip=True)],
-    "foreign": lambda: [sklearn.preprocessing.StandardScaler()],
-    "in place": lambda: [sklearn.preprocessing.StandardScaler(copy=False), sklearn.preprocessing.MaxAbsScaler()],
-    "projection": lambda: [sknorm.StandardScaler(), IncrementalPCA(2)],
-    "stateless": lambda: [FunctionTransformer(np.arcsinh), sknorm.StandardScaler(), Normalizer()],
-    "frozen": lambda: [sknorm.StandardScaler(), frozen()],
-    "passthrough": lambda: ["passthrough", sknorm.StandardScaler(), None],
-}
-CLASSIFIERS = {"bayes": bayes, "sgd": log_loss, "average": lambda: log_loss(average=True)}
-
-each_transformers = pytest.mark.parametrize("transformers", TRANSFORMERS.values(), ids=TRANSFORMERS)
-each_classifier = pytest.mark.parametrize("classifier", CLASSIFIERS.values(), ids=CLASSIFIERS)
-
-
-def name(steps):
-    return [(f"step{number}", step) for number, step in enumerate(steps)]
-
-
-def pipeline_of(transformers, classifier):
-    return StreamingPipeline(name([*transformers(), classifier()]))
-
-
-def skipped(step):
-    return step is None or (isinstance(step, str) and step == "passthrough")
-
-
-def steps_of(pipeline):
-    for _, step in pipeline.steps:
-        if isinstance(step, Pipeline):
-            yield from steps_of(step)
-        elif not skipped(step):
-            yield step
-
-
-def state_of(*steps):
-    """Return the bits of all that steps have learned; where they are pipelines, of all steps in them."""
-    flat = [inner for step in steps for inner in (steps_of(step) if isinstance(step, Pipeline) else [step])]
-    return [{name: bits_of(value) for name, value in vars(step).items()} for step in flat if not skipped(step)]
-
-
-def bits_of(value):
-    """Return the bits of an attribute, whatever the order in which an array lies in memory."""
-    return (value.dtype, value.shape, value.tobytes()) if isinstance(value, np.ndarray) else pickle.dumps(value)
-
-
-def fitted(step):
-    try:
-        check_is_fitted(step)
-    except NotFittedError:
-        return False
-    return True
-
-
-def is_fixed(step):
-    return isinstance(step, FrozenEstimator) or not get_tags(step).requires_fit
-
-
-def batches(X, y, size=60):
-    for start in range(0, len(y), size):
-        yield X[start : start + size], y[start : start + size]
+    return make_labels(X, rng)
 
 
 # Learning in parts.
@@ -206,28 +132,6 @@ def test_frozen_steps_stay(X, y):
 
 
 # Testing first.
-
-
-def prequential(steps, X, y, classes, chunk_size):
-    """Return what prequential_predict_proba should, by a plain loop."""
-    *transformers, last = [step for step in steps if not skipped(step)]
-    rows = []
-    for part, labels in batches(X.copy(), y, chunk_size):
-        ready = all(fitted(step) for step in [*transformers, last])
-        for step in transformers:
-            if is_fixed(step):
-                part = step.fit(part, labels).transform(part)
-            elif not fitted(step):
-                part = step.partial_fit(part.copy(), labels).transform(part)
-            elif hasattr(step, "prequential_transform"):
-                part = step.prequential_transform(part)
-            else:
-                learned = part.copy()
-                part = step.transform(part)
-                step.partial_fit(learned, labels)
-        rows.append(last.predict_proba(part) if ready else np.full((len(labels), len(classes)), 1 / len(classes)))
-        last.partial_fit(part, labels, **({} if fitted(last) else {"classes": classes}))
-    return np.concatenate(rows)
 
 
 @each_transformers
@@ -340,6 +244,29 @@ def test_nothing_leaks_where_a_transformer_knows_nothing_but_the_classifier_does
         assert not (probabilities[100:] == 1 / 3).any()
 
 
+class Doubling(TransformerMixin, BaseEstimator):
+    """Has nothing to learn, but does not say so."""
+
+    def fit(self, X, y=None):
+        return self
+
+    partial_fit = fit
+
+    def transform(self, X):
+        return X * 2
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_steps_that_do_not_say_that_they_are_stateless(nested, X, y):
+    steps = [sknorm.StandardScaler(), Doubling(), bayes()]
+    pipeline = make_streaming_pipeline(*steps)
+    if nested:
+        pipeline = make_streaming_pipeline(Doubling(), make_streaming_pipeline(*steps))
+    pipeline.partial_fit(X[:100], y[:100], classes=[0, 1, 2])
+    probabilities = pipeline.prequential_predict_proba(X[100:], y[100:])
+    assert not (probabilities == 1 / 3).all(axis=1).any()
+
+
 def test_classes_are_those_of_y_where_none_are_given_or_known(X, y):
     labels = np.array(["low", "middle", "top"])[y]
     pipeline = make_streaming_pipeline(sknorm.StandardScaler(), log_loss())
@@ -419,325 +346,6 @@ def test_pipelines_nest(transformers, chunk_size, X, y):
             alone.prequential_transform(X.copy(), chunk_size=chunk_size),
         )
     assert state_of(inside) == state_of(alone)
-
-
-# Errors, after which all is as it was.
-
-
-class Fails(TransformerMixin, BaseEstimator):
-    """Learns in place, and raises at a given call of ``partial_fit`` or of ``transform``."""
-
-    def __init__(self, verb="partial_fit", at=2, error=KeyboardInterrupt):
-        self.verb, self.at, self.error = verb, at, error
-
-    def fit(self, X, y=None):
-        self.total_, self.n_calls_ = np.zeros(X.shape[1]), {"partial_fit": 0, "transform": 0}
-        return self.partial_fit(X, y)
-
-    def partial_fit(self, X, y=None):
-        if not hasattr(self, "total_"):
-            return self.fit(X, y)
-        self.total_ += np.sum(X, axis=0)
-        self.count("partial_fit")
-        return self
-
-    def transform(self, X):
-        self.count("transform")
-        return X
-
-    def count(self, verb):
-        self.n_calls_[verb] += 1
-        if verb == self.verb and self.n_calls_[verb] == self.at:
-            raise self.error
-
-
-def bad_label(X, y):
-    return X, np.where(np.arange(len(y)) == len(y) - 1, 9, y)
-
-
-def missing_label(X, y):
-    return X, np.where(np.arange(len(y)) == len(y) - 1, np.nan, y)
-
-
-def infinity(X, y):
-    X = X.copy()
-    X[-1, 2] = np.inf
-    return X, y
-
-
-def too_narrow(X, y):
-    return X[:, :3], y
-
-
-def too_few_labels(X, y):
-    return X, y[:-1]
-
-
-BAD = (bad_label, missing_label, infinity, too_narrow, too_few_labels)
-
-
-def taught(transformers, classifier, X, y):
-    return pipeline_of(transformers, classifier).partial_fit(X[:100].copy(), y[:100], classes=[0, 1, 2])
-
-
-@pytest.mark.parametrize(
-    ("bad", "new"),
-    [*((bad, False) for bad in BAD), *((bad, True) for bad in BAD if bad is not too_narrow)],
-    ids=lambda value: {True: "new", False: "taught"}[value] if isinstance(value, bool) else value.__name__,
-)
-@each_transformers
-@pytest.mark.parametrize("verb", ["partial_fit", "prequential_predict_proba"])
-def test_a_bad_batch_leaves_no_trace(bad, transformers, verb, new, X, y):
-    make = pipeline_of if new else lambda *parts: taught(*parts, X, y)
-    pipeline, twin = make(transformers, GaussianNB), make(transformers, GaussianNB)
-    before = state_of(pipeline)
-    identities = [id(step) for step in steps_of(pipeline)]
-    given = {"chunk_size": 40} if verb == "prequential_predict_proba" else {}
-    if new:
-        given["classes"] = [0, 1, 2]
-    with pytest.raises(ValueError, match=r"label|infinity|features|NaN|inconsistent|shape|classes"):
-        getattr(pipeline, verb)(*bad(X.copy(), y), **given)
-    assert state_of(pipeline) == before
-    assert [id(step) for step in steps_of(pipeline)] == identities
-    results = [getattr(each, verb)(X.copy(), y, **given) for each in (pipeline, twin)]
-    assert state_of(pipeline) == state_of(twin)
-    if verb != "partial_fit":
-        np.testing.assert_array_equal(*results)
-
-
-def test_the_last_step_is_put_back_too(X, y):
-    """GaussianNB changes its variances before it looks at the labels."""
-    alone = GaussianNB().fit(X, y)
-    before = state_of(alone)
-    with pytest.raises(ValueError, match="label"):
-        alone.partial_fit(*bad_label(X, y))
-    assert state_of(alone) != before
-    pipeline = make_streaming_pipeline(sknorm.StandardScaler(), GaussianNB()).fit(X, y)
-    before = state_of(pipeline)
-    with pytest.raises(ValueError, match="label"):
-        pipeline.partial_fit(*bad_label(X, y))
-    assert state_of(pipeline) == before
-
-
-@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError, ValueError])
-@pytest.mark.parametrize("failing", ["partial_fit", "transform"])
-@pytest.mark.parametrize("nested", [False, True])
-@pytest.mark.parametrize("verb", ["partial_fit", "prequential_predict_proba", "prequential_transform"])
-def test_what_changes_in_place_is_put_back(verb, nested, failing, error, X, y):
-    before_it = [sknorm.StandardScaler(), sklearn.preprocessing.StandardScaler()]
-    middle = Fails(failing, 4, error)
-    steps = [make_streaming_pipeline(*before_it, middle)] if nested else [*before_it, middle]
-    last = GaussianNB() if verb != "prequential_transform" else sknorm.MinMaxScaler()
-    pipeline = make_streaming_pipeline(*steps, last)
-    pipeline.partial_fit(X[:50], y[:50], **({"classes": [0, 1, 2]} if isinstance(last, GaussianNB) else {}))
-    for _ in range(2 if verb == "partial_fit" else 0):
-        pipeline.partial_fit(X[50:60], y[50:60])
-    before = state_of(pipeline)
-    given = {} if verb == "partial_fit" else {"chunk_size": 40}
-    with pytest.raises(error):
-        getattr(pipeline, verb)(X[60:], y[60:], **given)
-    assert state_of(pipeline) == before
-    assert middle is list(steps_of(pipeline))[2]
-
-
-def test_what_a_step_shares_is_not_torn_apart(X, y):
-    """A callback or a parameter may be somebody else's; averaged weights are two names of one array."""
-    pipeline = make_streaming_pipeline(sknorm.StandardScaler(), log_loss(average=True))
-    pipeline.partial_fit(X, y, classes=[0, 1, 2])
-    with pytest.raises(ValueError, match="NaN"):
-        pipeline.partial_fit(*missing_label(X, y))
-    twin = make_streaming_pipeline(sknorm.StandardScaler(), log_loss(average=True))
-    twin.partial_fit(X, y, classes=[0, 1, 2])
-    assert state_of(pipeline.partial_fit(X, y)) == state_of(twin.partial_fit(X, y))
-
-
-@pytest.mark.parametrize("verb", ["partial_fit", "prequential_predict_proba"])
-@pytest.mark.parametrize("nested", [False, True])
-def test_a_transformer_that_cannot_learn_in_parts(verb, nested, X, y):
-    pipeline = make_streaming_pipeline(sknorm.StandardScaler(), PCA(2), GaussianNB())
-    outer = make_streaming_pipeline(sknorm.MinMaxScaler(), pipeline) if nested else pipeline
-    before = state_of(outer)
-    with pytest.raises(TypeError, match=r"Step 'pca' \(PCA\) has to learn but has no partial_fit: .*FrozenEstimator"):
-        getattr(outer, verb)(X, y, classes=[0, 1, 2])
-    assert state_of(outer) == before
-    outer.fit(X, y)  # as a Pipeline
-
-
-def test_names_of_parameters(X, y):
-    pipeline = make_streaming_pipeline(sknorm.StandardScaler(), GaussianNB())
-    for wrong in ("sample_weight", "gaussian__sample_weight", "gaussiannb__", "gaussiannb"):
-        with pytest.raises(ValueError, match=f"'{wrong}' names no parameter of a step; .* standardscaler, gaussiannb"):
-            pipeline.partial_fit(X, y, classes=[0, 1, 2], **{wrong: np.ones(N_ROWS)})
-    assert not fitted(pipeline[0])
-
-
-@pytest.mark.parametrize("verb", ["prequential_predict_proba", "prequential_transform"])
-@pytest.mark.parametrize(
-    ("chunk_size", "error"), [(0, ValueError), (-1, ValueError), (2.5, TypeError), ("all", TypeError)]
-)
-def test_chunk_size_is_checked(verb, chunk_size, error, X, y):
-    last = GaussianNB() if verb == "prequential_predict_proba" else sknorm.MinMaxScaler()
-    with pytest.raises(error, match="chunk_size"):
-        getattr(make_streaming_pipeline(last), verb)(X, y, chunk_size=chunk_size)
-
-
-def test_a_table_without_rows(X, y):
-    pipeline = make_streaming_pipeline(sknorm.StandardScaler(), GaussianNB()).fit(X, y)
-    with pytest.raises(ValueError, match="X has no rows"):
-        pipeline.prequential_predict_proba(X[:0], y[:0])
-
-
-def test_classes_that_contradict_what_was_learned(X, y):
-    pipeline = make_streaming_pipeline(sknorm.StandardScaler(), GaussianNB()).fit(X, y)
-    with pytest.raises(ValueError, match=r"classes are .*, but the last step has learned"):
-        pipeline.prequential_predict_proba(X, y, classes=[0, 1, 2, 3])
-    with pytest.raises(ValueError, match=r"y has the labels .*9.*, which are not among the classes"):
-        pipeline.prequential_predict_proba(*bad_label(X, y))
-    with pytest.raises(ValueError, match=r"y should be a 1d array"):
-        pipeline.prequential_predict_proba(X, np.stack([y, y], axis=1))
-
-
-class Growing(ClassifierMixin, BaseEstimator):
-    """Has the classes that it has met: one column after the first chunk."""
-
-    def fit(self, X, y):
-        return self.partial_fit(X, y)
-
-    def partial_fit(self, X, y):
-        self.n_classes_ = 1
-        return self
-
-    def predict_proba(self, X):
-        return np.ones((len(X), self.n_classes_))
-
-
-def test_probabilities_of_another_shape_are_refused(X, y):
-    pipeline = make_streaming_pipeline(sknorm.StandardScaler(), Growing())
-    with pytest.raises(ValueError, match=r"predict_proba returned an array of shape \(100, 1\), not \(100, 3\)"):
-        pipeline.prequential_predict_proba(X, y)
-    assert not fitted(pipeline[0])
-
-
-def test_parameters_are_checked(X, y):
-    with pytest.raises(ValueError, match="'memory' parameter of StreamingPipeline"):
-        StreamingPipeline([("bayes", GaussianNB())], memory=3).partial_fit(X, y)
-    with pytest.raises(TypeError, match="All intermediate steps should be transformers"):
-        StreamingPipeline(name([GaussianNB(), GaussianNB()])).partial_fit(X, y)
-    with pytest.raises(ValueError, match="Names provided are not unique"):
-        StreamingPipeline([("a", sknorm.StandardScaler()), ("a", GaussianNB())]).partial_fit(X, y)
-    with pytest.raises(ValueError, match="transform_input"):
-        StreamingPipeline([("bayes", GaussianNB())], transform_input=["X_val"]).partial_fit(X, y)
-
-
-# What is there.
-
-ALL = {"partial_fit", "prequential_predict_proba", "prequential_transform"}
-
-
-@pytest.mark.parametrize(
-    ("last", "there"),
-    [
-        (GaussianNB(), {"partial_fit", "prequential_predict_proba"}),
-        (SGDClassifier(loss="hinge"), {"partial_fit"}),
-        (SGDRegressor(), {"partial_fit"}),
-        (LogisticRegression(), set()),
-        (PCA(), set()),
-        (sknorm.MinMaxScaler(), {"partial_fit", "prequential_transform"}),
-        (FunctionTransformer(), {"partial_fit", "prequential_transform"}),
-        ("passthrough", {"partial_fit", "prequential_transform"}),
-        (None, {"partial_fit", "prequential_transform"}),
-        (FrozenEstimator(LogisticRegression()), {"partial_fit", "prequential_predict_proba"}),
-        (make_streaming_pipeline(GaussianNB()), {"partial_fit", "prequential_predict_proba"}),
-        (make_streaming_pipeline(sknorm.MinMaxScaler()), {"partial_fit", "prequential_transform"}),
-        (make_pipeline(GaussianNB()), set()),
-    ],
-    ids=str,
-)
-def test_methods_are_there_if_the_last_step_allows(last, there):
-    pipeline = StreamingPipeline([("scaler", sknorm.StandardScaler()), ("last", last)])
-    assert {verb for verb in ALL if hasattr(pipeline, verb)} == there
-    for verb in ALL - there:
-        with pytest.raises(AttributeError, match=f"'StreamingPipeline' has no attribute '{verb}'") as raised:
-            getattr(pipeline, verb)
-        assert "The last step, 'last' (" in str(raised.value.__cause__)
-
-
-def test_an_empty_pipeline_has_nothing():
-    assert not any(hasattr(StreamingPipeline([]), verb) for verb in ALL)
-
-
-# Containers.
-
-CONTAINERS = {
-    "array": lambda X: X,
-    "list": lambda X: X.tolist(),
-    "pandas": lambda X: pd.DataFrame(X, columns=list("abcd"), index=np.arange(len(X)) * 10),
-    "polars": lambda X: pl.DataFrame(X, schema=list("abcd")),
-}
-TARGETS = {
-    "array": lambda y: y,
-    "list": lambda y: y.tolist(),
-    "pandas": lambda y: pd.Series(y, index=np.arange(len(y)) * 10),
-    "polars": lambda y: pl.Series("y", y),
-}
-
-
-@pytest.mark.parametrize("output", ["default", "pandas", "polars"])
-@pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
-@pytest.mark.parametrize("container", CONTAINERS.values(), ids=CONTAINERS)
-@pytest.mark.parametrize("foreign", [False, True])
-def test_frames(container, target, output, foreign, X, y):
-    middle = sklearn.preprocessing.MinMaxScaler() if foreign else sknorm.MinMaxScaler()
-    make = lambda: make_streaming_pipeline(sknorm.StandardScaler(), clone(middle), GaussianNB())  # noqa: E731
-    pipeline, twin = make().set_output(transform=output), make()
-    for classes in ([0, 1, 2], None):
-        np.testing.assert_allclose(
-            pipeline.prequential_predict_proba(container(X), target(y), classes=classes, chunk_size=70),
-            twin.prequential_predict_proba(X, y, classes=classes, chunk_size=70),
-            rtol=1e-9,  # a frame lies in memory column by column, which sums in another order
-        )
-    pipeline.partial_fit(container(X), target(y))
-    twin.partial_fit(X, y)
-    np.testing.assert_allclose(pipeline.predict_proba(container(X)), twin.predict_proba(X), rtol=1e-9)
-
-
-@pytest.mark.parametrize("output", ["default", "pandas", "polars"])
-@pytest.mark.parametrize("container", CONTAINERS.values(), ids=CONTAINERS)
-@pytest.mark.parametrize("chunk_size", [50, 1000])
-def test_prequential_transform_gives_what_transform_gives(container, output, chunk_size, X):
-    pipeline = make_streaming_pipeline(sknorm.StandardScaler(), sklearn.preprocessing.MinMaxScaler())
-    pipeline.set_output(transform=output)
-    transformed = pipeline.prequential_transform(container(X), chunk_size=chunk_size)
-    usual = pipeline.transform(container(X))
-    assert type(transformed) is type(usual)
-    assert transformed.shape == usual.shape
-    assert list(getattr(transformed, "columns", [])) == list(getattr(usual, "columns", []))
-    if output == "pandas":
-        assert transformed.index.equals(usual.index)
-    plain = make_streaming_pipeline(sknorm.StandardScaler(), sklearn.preprocessing.MinMaxScaler())
-    np.testing.assert_array_equal(np.asarray(transformed), plain.prequential_transform(X, chunk_size=chunk_size))
-
-
-@pytest.mark.parametrize(
-    "make", [sp.csr_matrix, sp.csc_matrix, sp.coo_matrix, sp.csr_array], ids=lambda make: make.__name__
-)
-def test_sparse(make, X, y):
-    table = make(np.where(X > 1, np.abs(X), 0.0))
-    steps = lambda: make_streaming_pipeline(sknorm.MaxAbsScaler(), MultinomialNB())  # noqa: E731
-    dense = steps().prequential_predict_proba(table.toarray(), y, chunk_size=60)
-    np.testing.assert_allclose(steps().prequential_predict_proba(table, y, chunk_size=60), dense, rtol=1e-12)
-    transformed = steps()[:-1].prequential_transform(table, chunk_size=60)
-    assert sp.issparse(transformed)
-    assert isinstance(transformed, sp.sparray) == isinstance(table, sp.sparray)
-    np.testing.assert_array_equal(transformed.toarray(), steps()[:-1].prequential_transform(table.toarray()))
-
-
-def test_rows_that_are_text(y):
-    texts = [f"row {label} {number % 7}" for number, label in enumerate(y)]
-    pipeline = make_streaming_pipeline(HashingVectorizer(n_features=32), log_loss())
-    probabilities = pipeline.prequential_predict_proba(texts, y.tolist(), chunk_size=50)
-    hashed = HashingVectorizer(n_features=32).transform(texts)
-    np.testing.assert_array_equal(probabilities, prequential([log_loss()], hashed, y, [0, 1, 2], 50))
 
 
 # Parameters of the steps.
@@ -873,264 +481,3 @@ def test_transform_input(X, y):
     pipeline = make_streaming_pipeline(sknorm.StandardScaler(), last, transform_input=["X_val"])
     pipeline.partial_fit(X, y, X_val=X[:5] * 2)
     np.testing.assert_array_equal(pipeline[-1].seen_, pipeline[0].transform(X[:5] * 2))
-
-
-# A Pipeline in all else.
-
-COMPARED = {
-    "classifier": [sknorm.StandardScaler(), log_loss()],
-    "bayes": [sknorm.StandardScaler(), sknorm.MinMaxScaler(), GaussianNB()],
-    "regressor": [sknorm.StandardScaler(), SGDRegressor(random_state=0)],
-    "not in parts": [sknorm.StandardScaler(), KNeighborsClassifier()],
-    "transformers": [sknorm.StandardScaler(), sknorm.MinMaxScaler()],
-    "stateless first": [Normalizer(), sknorm.StandardScaler(), log_loss()],
-    "stateless last": [sknorm.StandardScaler(), FunctionTransformer()],
-    "passthrough": [sknorm.StandardScaler(), "passthrough", GaussianNB()],
-    "projection": [sklearn.preprocessing.StandardScaler(), IncrementalPCA(1), log_loss()],
-    "nested": [sknorm.StandardScaler(), make_streaming_pipeline(sknorm.MinMaxScaler(), GaussianNB())],
-}
-
-
-def outcomes(estimator):
-    results = check_estimator(estimator, on_skip=None, on_fail=None)
-    return {result["check_name"]: result["status"] for result in results}
-
-
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning", "ignore::FutureWarning")
-@pytest.mark.parametrize("steps", COMPARED.values(), ids=COMPARED)
-def test_check_estimator_finds_what_it_finds_in_a_pipeline(steps):
-    ours, theirs = outcomes(StreamingPipeline(name(steps))), outcomes(Pipeline(name(steps)))
-    assert ours == theirs
-    assert list(ours.values()).count("passed") >= 40
-
-
-@pytest.mark.parametrize("steps", COMPARED.values(), ids=COMPARED)
-def test_fits_and_predicts_as_a_pipeline(steps, X, y):
-    ours, theirs = (kind(name(clone(steps, safe=False))).fit(X, y) for kind in (StreamingPipeline, Pipeline))
-    verbs = ["predict", "predict_proba", "decision_function", "transform", "get_feature_names_out"]
-    assert [hasattr(ours, verb) for verb in verbs] == [hasattr(theirs, verb) for verb in verbs]
-    for verb in verbs[:4]:
-        if hasattr(ours, verb):
-            np.testing.assert_array_equal(getattr(ours, verb)(X), getattr(theirs, verb)(X))
-    assert get_tags(ours) == get_tags(theirs)
-
-
-def test_parts_copies_and_parameters(X, y):
-    pipeline = make_streaming_pipeline(sknorm.StandardScaler(clip=3), sknorm.MinMaxScaler(), GaussianNB())
-    assert type(pipeline[:-1]) is StreamingPipeline
-    assert pipeline[:-1][0] is pipeline["standardscaler"] is pipeline.named_steps.standardscaler
-    pipeline.partial_fit(X, y, classes=[0, 1, 2])
-    twin = clone(pipeline)
-    assert type(twin) is StreamingPipeline
-    assert not fitted(twin)
-    assert twin.get_params()["standardscaler__clip"] == 3
-    twin.set_params(standardscaler__clip=None, minmaxscaler="passthrough").partial_fit(X, y, classes=[0, 1, 2])
-    assert pickle.loads(pickle.dumps(pipeline)).predict(X).tolist() == pipeline.predict(X).tolist()
-    assert state_of(copy.deepcopy(pipeline)) == state_of(pipeline)
-    assert repr(pipeline).startswith("StreamingPipeline(steps=[('standardscaler', StandardScaler(clip=3)),")
-    assert "StreamingPipeline" in pipeline._repr_html_()
-    assert pipeline.n_features_in_ == 4
-    assert list(pipeline[:-1].get_feature_names_out(list("abcd"))) == list("abcd")
-
-
-def test_in_a_grid_search(X, y):
-    pipeline = make_streaming_pipeline(sknorm.StandardScaler(), log_loss())
-    plain = make_pipeline(sknorm.StandardScaler(), log_loss())
-    grid = {"standardscaler__clip": [None, 1.0], "sgdclassifier__alpha": [1e-4, 1e-1]}
-    ours, theirs = (GridSearchCV(each, grid, cv=3).fit(X, y) for each in (pipeline, plain))
-    assert ours.cv_results_["mean_test_score"].tolist() == theirs.cv_results_["mean_test_score"].tolist()
-    ours.best_estimator_.prequential_predict_proba(X, y)
-
-
-def test_memory_is_for_fit(X, y, tmp_path):
-    pipeline = make_streaming_pipeline(sknorm.StandardScaler(), GaussianNB(), memory=str(tmp_path)).fit(X, y)
-    twin = make_streaming_pipeline(sknorm.StandardScaler(), GaussianNB()).fit(X, y)
-    assert state_of(pipeline.partial_fit(X * 2, y)) == state_of(twin.partial_fit(X * 2, y))
-
-
-def test_make_streaming_pipeline_is_make_pipeline():
-    steps = [sknorm.StandardScaler(), sknorm.StandardScaler(), "passthrough", GaussianNB()]
-    given = {"memory": "folder", "verbose": True, "transform_input": ["X_val"]}
-    ours, theirs = make_streaming_pipeline(*steps, **given), make_pipeline(*steps, **given)
-    assert ours.get_params() == theirs.get_params()
-    assert type(ours) is StreamingPipeline
-
-
-# Callbacks, from scikit-learn 1.9 on.
-
-
-class Recorder:
-    """Writes down which hook was called, and with what; may raise at one."""
-
-    def __init__(self, fail_at=None):
-        self.calls, self.fail_at = [], fail_at
-
-    def record(self, hook, estimator, context, **given):
-        self.calls.append((hook, context, given))
-        if (hook, context.task_name) == self.fail_at:
-            raise RuntimeError("the callback fails")
-
-    def setup(self, estimator, context):
-        self.record("setup", estimator, context)
-
-    def on_fit_task_begin(self, estimator, context, *, X=None, y=None, metadata=None, fitted_estimator=None):
-        self.record("begin", estimator, context, X=X, y=y, fitted_estimator=fitted_estimator)
-
-    def on_fit_task_end(self, estimator, context, *, X=None, y=None, metadata=None, fitted_estimator=None):
-        self.record("end", estimator, context, X=X, y=y, fitted_estimator=fitted_estimator)
-
-    def teardown(self, estimator, context):
-        self.record("teardown", estimator, context)
-
-    def hooks(self):
-        return [(hook, context.estimator_name, context.task_name) for hook, context, _ in self.calls]
-
-
-class PropagatedRecorder(Recorder):
-    """Goes on to the steps, where they are taught one by one."""
-
-    max_propagation_depth = None
-
-
-@pytest.fixture
-def callbacks():
-    return pytest.importorskip("sklearn.callback", reason="scikit-learn has callbacks from 1.9 on")
-
-
-@pytest.mark.usefixtures("callbacks")
-@pytest.mark.parametrize("recorder", [Recorder, PropagatedRecorder])
-@pytest.mark.parametrize("verb", ["prequential_predict_proba", "prequential_transform"])
-def test_a_chunk_is_a_subtask(verb, recorder, X, y):
-    last = [] if verb == "prequential_transform" else [bayes()]
-    pipeline, twin = (make_streaming_pipeline(sknorm.StandardScaler(), *clone(last, safe=False)) for _ in range(2))
-    recorder = recorder()
-    watched = getattr(pipeline.set_callbacks(recorder), verb)(X, y, chunk_size=100)
-    np.testing.assert_array_equal(watched, getattr(twin, verb)(X, y, chunk_size=100))
-    assert state_of(pipeline) == state_of(twin)
-    root = ("StreamingPipeline", verb.replace("_", "-"))
-    chunk = ("StreamingPipeline", "chunk")
-    inner = [(hook, *chunk) for _ in range(3) for hook in ("begin", "end")]
-    assert recorder.hooks() == [("setup", *root), ("begin", *root), *inner, ("end", *root), ("teardown", *root)]
-    contexts = [context for hook, context, _ in recorder.calls if hook == "begin"]
-    assert contexts[0].max_subtasks == 3
-    assert [context.task_id for context in contexts[1:]] == [0, 1, 2]
-    assert all(context.parent is contexts[0] and context.max_subtasks == 0 for context in contexts[1:])
-    given = [given for hook, _, given in recorder.calls if hook == "begin"]
-    np.testing.assert_array_equal(np.concatenate([chunk["X"] for chunk in given[1:]]), X)
-    np.testing.assert_array_equal(np.concatenate([chunk["y"] for chunk in given[1:]]), y)
-    assert given[0]["X"] is X
-    assert set(vars(pipeline)) - set(vars(twin)) == {"_skl_callbacks"}
-
-
-@pytest.mark.usefixtures("callbacks")
-def test_callbacks_can_have_the_pipeline_as_it_was_after_each_chunk(X, y):
-    recorder = Recorder()
-    pipeline = make_streaming_pipeline(sknorm.StandardScaler(), bayes()).set_callbacks(recorder)
-    pipeline.prequential_predict_proba(X, y, chunk_size=100)
-    ends = [given["fitted_estimator"] for hook, _, given in recorder.calls if hook == "end"]
-    twin = make_streaming_pipeline(sknorm.StandardScaler(), bayes())
-    for rows, then in zip((slice(0, 100), slice(100, 200), slice(200, N_ROWS)), ends, strict=False):
-        twin.prequential_predict_proba(X[rows], y[rows], classes=[0, 1, 2])
-        assert then is not pipeline
-        assert state_of(then) == state_of(twin)
-    assert state_of(ends[-1]) == state_of(pipeline)
-
-
-@pytest.mark.usefixtures("callbacks")
-def test_partial_fit_hands_callbacks_on(X):
-    """As ``fit`` does."""
-    hooks = {}
-    for verb in ("fit", "partial_fit"):
-        recorder = PropagatedRecorder()
-        pipeline = make_streaming_pipeline(sknorm.StandardScaler(), "passthrough", sknorm.MinMaxScaler())
-        getattr(pipeline.set_callbacks(recorder), verb)(X)
-        hooks[verb] = [(hook, estimator) for hook, estimator, _ in recorder.hooks()]
-        assert not any("_parent_callback_ctx" in vars(step) for step in steps_of(pipeline))
-    for verb in hooks:
-        assert [call for call in hooks[verb] if call[1] != "StreamingPipeline"] == [
-            (hook, scaler) for scaler in ("StandardScaler", "MinMaxScaler") for hook in ("begin", "end")
-        ]
-        assert hooks[verb][:2] == [("setup", "StreamingPipeline"), ("begin", "StreamingPipeline")]
-        assert hooks[verb][-2:] == [("end", "StreamingPipeline"), ("teardown", "StreamingPipeline")]
-
-
-@pytest.mark.usefixtures("callbacks")
-def test_callbacks_reach_a_pipeline_within(X):
-    recorder = PropagatedRecorder()
-    inner = make_streaming_pipeline(sknorm.StandardScaler())
-    pipeline = make_streaming_pipeline(inner, sknorm.MinMaxScaler()).set_callbacks(recorder)
-    pipeline.partial_fit(X)
-    begun = [
-        (context.estimator_name, context.source_task_name) for hook, context, _ in recorder.calls if hook == "begin"
-    ]
-    assert begun == [
-        ("StreamingPipeline", None),
-        ("StreamingPipeline", "partial-fit-streamingpipeline"),
-        ("StandardScaler", "partial-fit-standardscaler"),
-        ("MinMaxScaler", "partial-fit-minmaxscaler"),
-    ]
-    recorder.calls.clear()
-    pipeline.prequential_transform(X)
-    assert {hook[1] for hook in recorder.hooks()} == {"StreamingPipeline"}
-
-
-@pytest.mark.usefixtures("callbacks")
-@pytest.mark.parametrize("hook", ["setup", "begin", "end"])
-@pytest.mark.parametrize("task", ["root", "chunk"])
-def test_a_callback_that_fails_leaves_no_trace(hook, task, X, y):
-    if (hook, task) == ("setup", "chunk"):
-        hook = "begin"
-    recorder = Recorder((hook, "prequential-predict-proba" if task == "root" else "chunk"))
-    pipeline = make_streaming_pipeline(sknorm.StandardScaler(), bayes()).partial_fit(X, y, classes=[0, 1, 2])
-    before = state_of(pipeline)
-    with pytest.raises(RuntimeError, match="the callback fails"):
-        pipeline.set_callbacks(recorder).prequential_predict_proba(X, y)
-    assert state_of(pipeline) == before
-    assert recorder.hooks()[-1][0] == "teardown"
-    assert set(vars(pipeline.set_callbacks())) == set(vars(clone(pipeline)))
-
-
-@pytest.mark.usefixtures("callbacks")
-def test_callbacks_of_steps_survive_an_error(X, y):
-    recorder = Recorder()
-    scaler = sklearn.preprocessing.StandardScaler().set_callbacks(recorder)
-    pipeline = make_streaming_pipeline(scaler, GaussianNB()).partial_fit(X, y, classes=[0, 1, 2])
-    with pytest.raises(ValueError, match="label"):
-        pipeline.partial_fit(*bad_label(X, y))
-    assert scaler._skl_callbacks[0] is recorder
-    recorder.calls.clear()
-    pipeline.partial_fit(X, y)
-    assert [hook for hook, *_ in recorder.hooks()] == ["setup", "begin", "end", "teardown"]
-
-
-@pytest.mark.usefixtures("callbacks")
-def test_no_callbacks_no_slow_path(X, y, monkeypatch):
-    def slow(*arguments, **keywords):
-        raise AssertionError("the slow path was entered")
-
-    monkeypatch.setattr(StreamingPipeline, "_init_callback_context", slow)
-    pipeline = make_streaming_pipeline(sknorm.StandardScaler(), bayes())
-    pipeline.partial_fit(X, y, classes=[0, 1, 2]).prequential_predict_proba(X, y)
-    pipeline[:-1].prequential_transform(X)
-    for verb in ("partial_fit", "prequential_predict_proba"):
-        with pytest.raises(AssertionError, match="the slow path was entered"):
-            getattr(pipeline.set_callbacks(Recorder()), verb)(X, y)
-
-
-@pytest.mark.parametrize("verb", ["prequential_predict_proba", "prequential_transform"])
-def test_progress_bar(verb, callbacks, X, y, capsys):
-    pytest.importorskip("rich", reason="the progress bar needs rich")
-    pipeline = make_streaming_pipeline(sknorm.StandardScaler(), *([bayes()] if verb != "prequential_transform" else []))
-    getattr(pipeline.set_callbacks(callbacks.ProgressBar()), verb)(X, y, chunk_size=10)
-    shown = capsys.readouterr().out
-    assert f"StreamingPipeline - {verb.replace('_', '-')}" in shown
-    assert "100%" in shown
-
-
-def test_scoring_monitor(callbacks, X, y):
-    monitor = callbacks.ScoringMonitor(scoring="accuracy")
-    pipeline = make_streaming_pipeline(sknorm.StandardScaler(), bayes()).set_callbacks(monitor)
-    pipeline.prequential_predict_proba(X, y, chunk_size=50)
-    scores = [entry["accuracy"] for entry in monitor.get_logs().data if entry["task_name"] == "chunk"]
-    assert len(scores) == 5
-    assert all(0.2 < score <= 1 for score in scores)

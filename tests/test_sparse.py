@@ -10,7 +10,7 @@ import sklearn.preprocessing
 import sknorm
 
 # Scalers that keep zero, and the setting for it.
-KEEPERS = {
+REMEMBERING = {
     "Standard": lambda **s: sknorm.StandardScaler(with_mean=False, **s),
     "Standard-ddof": lambda **s: sknorm.StandardScaler(with_mean=False, ddof=1, **s),
     "Standard-plain": lambda **s: sknorm.StandardScaler(with_mean=False, with_std=False, **s),
@@ -20,6 +20,13 @@ KEEPERS = {
     "Robust-mad": lambda **s: sknorm.RobustScaler(with_centering=False, scale="mad", **s),
     "Robust-range": lambda **s: sknorm.RobustScaler(with_centering=False, zero_iqr="range", **s),
 }
+FORGETTING = {
+    "Standard-half-life": lambda **s: sknorm.StandardScaler(with_mean=False, half_life=5.0, **s),
+    "Standard-window": lambda **s: sknorm.StandardScaler(with_mean=False, window=40, **s),
+    "MaxAbs-window": lambda **s: sknorm.MaxAbsScaler(window=40, **s),
+    "Robust-window": lambda **s: sknorm.RobustScaler(with_centering=False, window=40, **s),
+}
+KEEPERS = REMEMBERING | FORGETTING
 # Those that scikit-learn has.
 PEERS = {
     "Standard": lambda **s: sklearn.preprocessing.StandardScaler(with_mean=False, **s),
@@ -42,6 +49,7 @@ OTHER_FORMATS = {
     "dia_array": sp.dia_array,
 }
 
+each_remembering_keeper = pytest.mark.parametrize("make", REMEMBERING.values(), ids=REMEMBERING)
 each_keeper = pytest.mark.parametrize("make", KEEPERS.values(), ids=KEEPERS)
 each_peer = pytest.mark.parametrize("name", PEERS)
 each_format = pytest.mark.parametrize("store", FORMATS.values(), ids=FORMATS)
@@ -277,7 +285,7 @@ def test_weights(make, store, missing, X, rng):
         np.testing.assert_allclose(learned(got), learned(expected), rtol=1e-10)
 
 
-@each_keeper
+@each_remembering_keeper
 def test_weights_are_repeats(make, X, rng):
     weights = rng.integers(0, 4, size=60)
     got = make().fit(sp.csr_array(X), sample_weight=weights)
@@ -299,7 +307,7 @@ def test_partial_fit(make, store, missing, X):
 
 
 @each_format
-@each_keeper
+@each_remembering_keeper
 def test_merge(make, store, X):
     whole = learned(make().fit(X))
     sparse, dense = make().fit(store(X[:20])), make().fit(X[20:])

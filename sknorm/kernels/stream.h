@@ -23,12 +23,14 @@ enum { SKNORM_OVERFLOW = 4 };
 /* Lanes are padded to a multiple of this; a block has so many rows, fewer where they are wide. */
 enum { SKNORM_PAD = 4, SKNORM_STREAM_ROWS = 64, SKNORM_STREAM_BLOCK = 8192 };
 
-/* Merge cell b into cell a as merge_cell does, without a branch, so that the compiler takes several lanes at once: an
-   empty a has n = mean = low = m2 = 0 and gives b, a b of weight 0 gives a. Where the difference of the means overflows
-   it is cut, and m2, which is infinite then, tells. */
+/* Merge cell b into cell a as merge_cell does, without a branch, so that the compiler takes several lanes at once. An
+   empty a takes the mean of b first, from which b then differs by nothing; a b of weight 0 changes nothing. Where the
+   difference of the means overflows it is cut, and m2, which is infinite then, tells. */
 SKNORM_INLINE void merge_lane(double n, double mean, double low, double m2, double n_b, double mean_b, double low_b,
                               double m2_b, double *mean_out, double *low_out, double *m2_out) {
     double total = n + n_b, share = n_b / (total > 0 ? total : 1), delta, error, step;
+    mean = n > 0 ? mean : mean_b;
+    low = n > 0 ? low : low_b;
     two_sum(mean_b, -mean, &delta, &error);
     delta += error + (low_b - low);
     delta = delta < DBL_MAX ? delta : DBL_MAX;
@@ -171,9 +173,9 @@ static double next_phase(double phase, double half_life, double *factor) {
     *factor = 1;
     phase += 1;
     if (phase < half_life) return phase;
-    double turns = floor(phase / half_life);
+    double rest = fmod(phase, half_life), turns = rint((phase - rest) / half_life);
     *factor = turns < 1100 ? ldexp(1, -(int)turns) : 0;
-    return fmod(phase, half_life);
+    return rest;
 }
 
 /* Let the values of a row age those before them in their lanes. */

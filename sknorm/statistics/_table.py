@@ -13,7 +13,7 @@ from sknorm._document import Node
 from sknorm.kernels import _moments, _stream
 from sknorm.kernels.threads import map_chunks
 from sknorm.statistics._base import Statistic, Unordered, check_codes, infinity_error
-from sknorm.statistics._sparse import entries_of
+from sknorm.statistics._sparse import entries_of, stacked
 
 # Values a chunk holds: the unit of work of a thread, and so part of what decides the bits of a result.
 CHUNK = 1 << 20
@@ -92,7 +92,7 @@ def follow_sparse(past: _stream.Past, X: Any, weights: NDArray[np.float64] | Non
             raise _stream.Overflow(start + overflow.args[0]) from None
         if rule is not None:
             parts.append(type(X)(out))
-    return None if rule is None else sp.vstack(parts, format=X.format)
+    return None if rule is None else stacked(parts, X)
 
 
 class Table(Followed, Unordered):

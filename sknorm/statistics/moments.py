@@ -56,7 +56,7 @@ class Moments(Table):
 
     def _check(self, fields: Node) -> None:
         super()._check(fields)
-        fields["m2"].refuse(self.m2 < 0, "must not be negative")
+        fields["m2"].refuse(~(self.m2 >= 0), "must be 0 or more")
         low = fields["mean_low"]
         low.refuse(self.mean + self.mean_low != self.mean, "must be what the mean lacks, less than its last digit")
         for name in ("mean", "m2"):

@@ -1,0 +1,82 @@
+"""What a stream that forgets should know, computed the long way round: no sketch, no panes, no rounding."""
+
+from fractions import Fraction
+from math import exp2
+from typing import NamedTuple
+
+import numpy as np
+
+
+class ExactMoments(NamedTuple):
+    """Count, mean and variance of weighted doubles, as fractions; 0 without a value."""
+
+    count: Fraction
+    mean: Fraction
+    variance: Fraction
+
+
+def oldest_kept(n_rows, window):
+    """Return which of so many rows is the oldest that counts: a pane drops whole when the later rows suffice."""
+    pane, oldest = max(1, window // 16), 0
+    while n_rows - (oldest + pane) >= window:
+        oldest += pane
+    return oldest
+
+
+def kept_rows(window, n_rows, weights=None):
+    """Return the indices of the rows that a window keeps; None for a window keeps all, and weight 0 counts nowhere."""
+    counted = np.arange(n_rows) if weights is None else np.flatnonzero(weights)
+    return counted if window is None else counted[oldest_kept(len(counted), window) :]
+
+
+def aged(column, weights, half_life):
+    """Return what every row of a column weighs in the end: a value ages with each later one, what is missing does not.
+
+    Fractions do not underflow, and of the power of two only the part below 1 is rounded.
+    """
+    age, result = Fraction(), []
+    for value, weight in zip(reversed(column.tolist()), reversed(weights.tolist()), strict=True):
+        counts = value == value and weight > 0
+        turns = age // Fraction(half_life)
+        share = Fraction(exp2(turns - age / Fraction(half_life))) / 2**turns if turns < 5000 else 0
+        result.append(Fraction(weight) * share if counts else Fraction())
+        age += counts
+    return result[::-1]
+
+
+def exact_moments(column, weights):
+    """Return the moments of the values that weigh something; integers over one power of two do not round."""
+    pairs = [(x, w) for x, w in zip(column.tolist(), weights, strict=True) if w > 0 and x == x]
+    if not pairs:
+        return ExactMoments(Fraction(), Fraction(), Fraction())
+    values, value_unit = over_one_unit([x for x, _ in pairs])
+    shares, share_unit = over_one_unit([w for _, w in pairs])
+    count = sum(shares)
+    total = sum(w * x for x, w in zip(values, shares, strict=True))
+    squares = sum(w * x * x for x, w in zip(values, shares, strict=True))
+    variance = Fraction(count * squares - total * total, (count * value_unit) ** 2)
+    return ExactMoments(Fraction(count, share_unit), Fraction(total, count * value_unit), variance)
+
+
+def over_one_unit(numbers):
+    """Return integers and the denominator that they share, a power of two."""
+    ratios = [number.as_integer_ratio() for number in numbers]
+    unit = max(denominator for _, denominator in ratios)
+    return [numerator * (unit // denominator) for numerator, denominator in ratios], unit
+
+
+def assert_moments(column, expected, count, mean, variance):
+    """Fail where the moments of a column are off by more than 1e-12, or the mean by more than its own last digits.
+
+    What weighs less than 2^-1074 of the newest value may be lost: doubles end there.
+    """
+    largest = np.nanmax(np.abs(column), initial=0.0)
+    got = Fraction(float(count)), Fraction(float(mean)), Fraction(float(variance))
+    lost = Fraction(largest) ** 2 / 10**300
+    for name, value, exact, slack in (
+        ("count", got[0], expected.count, 0),
+        ("mean", got[1], expected.mean, Fraction(largest) / 10**14),
+        ("variance", got[2], expected.variance, lost + Fraction(1, 10**300)),
+    ):
+        relative = 0 if name == "mean" else abs(exact) / 10**12
+        assert abs(value - exact) <= relative + slack, f"{name}: got {float(value)}, wanted {float(exact)}"
