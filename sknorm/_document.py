@@ -32,8 +32,11 @@ def _object(pairs: list[tuple[str, Any]]) -> Any:
     entries = dict(pairs)
     if len(entries) == len(pairs):
         return entries
-    seen: set[str] = set()
-    return Repeated(next(key for key, _ in pairs if key in seen or seen.add(key)))  # type: ignore[func-returns-value]
+    for key, _ in reversed(pairs):
+        if key not in entries:
+            return Repeated(key)
+        del entries[key]
+    raise AssertionError("no key comes twice")
 
 
 def _integer(digits: str) -> int | float:

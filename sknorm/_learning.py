@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
@@ -41,6 +42,12 @@ class Learner(Persistent, CallbackSupportMixin, BaseEstimator):
 
     n_features_in_: int
     _learned: Learned
+
+    @classmethod
+    @cache
+    def _get_param_names(cls) -> Any:
+        # scikit-learn reads the signature at each call, which takes longer than learning a row or ten.
+        return super()._get_param_names()
 
     # What a subclass may define.
 

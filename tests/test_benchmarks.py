@@ -15,6 +15,7 @@ if not (ROOT / "benchmarks").exists():
 # Last, so that an installed sknorm is not shadowed by the source folder.
 sys.path.append(str(ROOT))
 
+from benchmarks import measures  # noqa: E402
 from benchmarks.__main__ import FULL, QUICK, SMOKE, main, run, selected, shape_of  # noqa: E402
 from benchmarks.cases import CASES, COPY, INPUT, ONE_THREAD, PLAIN, READ, C, Case, F  # noqa: E402
 from benchmarks.goals import at_most, faster, within  # noqa: E402
@@ -54,8 +55,14 @@ STATED = [
     ("StandardScaler.fit", MILLION, C_ORDER, 2, faster(1, POLARS)),
     ("StandardScaler.fit_transform", MILLION, C_ORDER, 2, faster(1, POLARS)),
     *((f"StandardScaler.{work}", ROW, C_ORDER, 1, faster(20)) for work in ("transform", "partial_fit")),
-    ("StandardScaler.partial_fit", ROW, C_ORDER, 1, at_most(20e-6)),
-    ("StandardScaler.partial_fit, batches of 1,000", (100_000, 30), C_ORDER, 1, faster(8)),
+    *(
+        (f"{name}.{task}", shape, C_ORDER, 1, goal)
+        for name in ("StandardScaler", "MinMaxScaler", "MaxAbsScaler")
+        for task, shape, goal in (
+            ("partial_fit", ROW, at_most(20e-6)),
+            ("partial_fit, batches of 1,000", (100_000, 30), faster(8)),
+        )
+    ),
     ("StandardScaler.prequential_transform", MILLION, C_ORDER, 1, faster(100, RIVER)),
     ("StandardScaler.prequential_transform", MILLION, C_ORDER, 1, at_most(12e-9)),
     ("StandardScaler(half_life=1000).prequential_transform", MILLION, C_ORDER, 1, within(2, PLAIN)),
@@ -187,6 +194,15 @@ def test_plain_forgets_nothing():
     ours, plain = (contenders(case)[name].make() for name in ("sknorm", PLAIN))
     assert (ours.window, plain.window) == (100, None)
     assert all(case.params for case in CASES if PLAIN in case.against)
+
+
+def test_part_of_a_stream_counts_by_the_value(monkeypatch):
+    pytest.importorskip("river")
+    monkeypatch.setattr(measures, "interleaved", lambda calls, repeat: dict.fromkeys(calls, 1.0))
+    case = Case("prequential_transform", "StandardScaler", Table((20_000, 2)), against=(RIVER,), unit="ns a value")
+    result = measures.measure_prequential(case, repeat=1)
+    assert result.amounts == {"sknorm": 1 / 40_000, RIVER: 1 / 20_000}
+    assert result.note == "River: the first 10,000 rows"
 
 
 def test_interleaving_takes_turns():

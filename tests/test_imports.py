@@ -41,9 +41,16 @@ LAYERS = {
     "_learning": {"_callbacks", "_document", "_learned", "_validation", "state", "statistics"},
     "_prequential": {"_callbacks", "_clipping", "_learned", "_validation", "maps", "statistics"},
     "_base": {
-        "_clipping", "_fitted", "_learned", "_learning", "_prequential", "_validation", "maps", "statistics",
+        "_clipping",
+        "_fitted",
+        "_learned",
+        "_learning",
+        "_prequential",
+        "_validation",
+        "maps",
+        "statistics",
     },  # fmt: skip
-    "scalers": {"_base", "_fitted", "_learned", "maps", "statistics"},
+    "scalers": {"_base", "_clipping", "_fitted", "_learned", "maps", "statistics"},
     "_merge": {"_base"},
     "_tasks": {"_callbacks"},
     "_chunks": set(),

@@ -236,9 +236,7 @@ def test_weight_0_is_absence(scaler, X, rng):
     assert_learned_the_same(streamed(clone(scaler), *halves), expected, X)
 
 
-@pytest.mark.parametrize(
-    "scaler", [s for s in WIDE if not forgetting(s) or s.window], ids=name_of, indirect=True
-)
+@pytest.mark.parametrize("scaler", [s for s in WIDE if not forgetting(s) or s.window], ids=name_of, indirect=True)
 def test_weight_n_is_n_rows(scaler, X, rng):
     weights = rng.integers(0, 4, len(X))
     assert 0 in weights

@@ -37,6 +37,14 @@ static int exponent_of(double value) {
 /* Scale 1 for a constant: scikit-learn's rule for what is no standard deviation. */
 #define UNIT_WHERE_CONSTANT(scale) ((scale) < 10 * DBL_EPSILON ? 1.0 : (scale))
 
+/* The standard deviation, 1 for a constant and where ddof leaves no freedom. */
+SKNORM_INLINE double deviation_of(double n, double mean, double m2, double ddof) {
+    double freedom = n - ddof, variance = m2 / (freedom > 0 ? freedom : 1);
+    variance = freedom > 0 ? variance : 0;
+    double bound = DBL_EPSILON * LESSER(n, MOST_ROWS_FOR_CONSTANT), off = bound * mean, root = sqrt(variance);
+    return variance <= bound * variance + off * off ? 1 : root;
+}
+
 /* Where the fields of a row of cells lie. */
 typedef struct {
     double *mean, *low, *m2, *n, *min, *max;
@@ -68,12 +76,8 @@ SKNORM_INLINE void derive(const Rule *rule, Fields f, size_t w, double *SKNORM_R
     case SCALE_STD:
         SKNORM_INDEPENDENT
         for (size_t j = 0; j < w; j++) {
-            double freedom = n[j] - rule->ddof, variance = m2[j] / (freedom > 0 ? freedom : 1);
-            variance = freedom > 0 ? variance : 0;
-            double bound = DBL_EPSILON * LESSER(n[j], MOST_ROWS_FOR_CONSTANT), off = bound * mean[j];
-            double root = sqrt(variance);
-            root = variance <= bound * variance + off * off ? 1 : root;
-            scale[j] = n[j] > 0 ? root : NAN;
+            double deviation = deviation_of(n[j], mean[j], m2[j], rule->ddof);
+            scale[j] = n[j] > 0 ? deviation : NAN;
         }
         break;
     case SCALE_RANGE:

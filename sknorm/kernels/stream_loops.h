@@ -4,7 +4,7 @@
    copied as whole lanes, with the beginning of the next row as padding: half the time of a loop of ten. */
 SKNORM_CLONES_256 int NAME(enter)(const T *x, ptrdiff_t row_stride, ptrdiff_t column_stride, size_t rows, size_t d,
                                   double *SKNORM_RESTRICT lanes, size_t w) {
-    double most = 0;
+    double most[SKNORM_PAD] = {0};
     int packed = column_stride == 1 && row_stride == (ptrdiff_t)d;
     for (size_t r = 0; r < rows; r++, x += row_stride, lanes += w) {
         if (packed && (rows - r) * d >= w)
@@ -12,9 +12,12 @@ SKNORM_CLONES_256 int NAME(enter)(const T *x, ptrdiff_t row_stride, ptrdiff_t co
         else
             for (size_t j = 0; j < d; j++) lanes[j] = x[(ptrdiff_t)j * column_stride];
         for (size_t j = d; j < w; j++) lanes[j] = NAN;
-        for (size_t j = 0; j < w; j++) most = fabs(lanes[j]) > most ? fabs(lanes[j]) : most;
+        for (size_t j = 0; j < w; j += SKNORM_PAD)
+            for (size_t k = 0; k < SKNORM_PAD; k++) most[k] = GREATER(fabs(lanes[j + k]), most[k]);
     }
-    return most == INFINITY;
+    for (size_t k = 0; k < SKNORM_PAD; k++)
+        if (most[k] == INFINITY) return 1;
+    return 0;
 }
 
 /* Copy rows of lanes back, likewise: what the padding spoils of the next row is written after it. */

@@ -139,6 +139,11 @@ class Table(Followed, Unordered):
         """Say whether a mean, an m2, a variance or a range of finite values is not finite."""
         return _moments.overflows(self.table, self.ROWS.start, ddof)
 
+    def after(self, X: Any, sample_weight: NDArray[np.float64] | None = None) -> Self:
+        if X.shape[0] == 1 and sample_weight is None and not sp.issparse(X):  # the same bits, in two thirds of the time
+            return self.follow(X)[1]
+        return super().after(X, sample_weight)
+
     def merge(self, other: Self) -> Self:
         return type(self)(_moments.merge(self.table, other.table, self.ROWS.start))
 

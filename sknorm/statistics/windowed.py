@@ -220,7 +220,14 @@ class WindowedTable(Windowed, Followed):
         return cls(kind.zero(panes, n_features), np.zeros(panes), 0, window)
 
     def after(self, X: Any, sample_weight: NDArray[np.float64] | None = None) -> Self:
-        return self.follow(X, sample_weight)[1]
+        skipped = first_pane(self.seen + X.shape[0], self.window) * pane_length(self.window) - self.seen
+        if skipped <= 0 or sample_weight is not None or sp.issparse(X):
+            return self.follow(X, sample_weight)[1]
+        # No pane so far counts at the end, nor do the first rows.
+        Extremes.of(X[:skipped])  # which must be finite all the same
+        empty = type(self).zero(1, X.shape[1], kind=type(self.panes), window=self.window)
+        rest = type(self)(empty.panes, empty.pane_weight, self.seen + skipped, self.window)
+        return rest.follow(X[skipped:])[1]
 
     def now(self) -> Table:
         return type(self.panes)(self._past().read())
@@ -242,7 +249,7 @@ class WindowedTable(Windowed, Followed):
 
     @property
     def n_rows(self) -> float:
-        return float(self.pane_weight.sum())
+        return float(sum(self.pane_weight.tolist()))
 
     def _past(self) -> _stream.Past:
         return _stream.Past(
