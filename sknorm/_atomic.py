@@ -20,6 +20,8 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
         If the file cannot be written.
     """
     target = os.path.realpath(os.fsdecode(path))
+    if os.path.exists(target) and not os.path.isfile(target):
+        raise OSError(f"{target!r} is no regular file, which alone can be replaced in one step; give another path.")
     folder = os.path.dirname(target)
     # A name of its own, for the target's may be as long as names may be.
     beside = os.path.join(folder, f".sknorm-{secrets.token_hex(8)}.tmp")

@@ -45,15 +45,18 @@ class Learned:
         """Return what is learned when the history has gone on by rows of this weight, under the same parameters."""
         kept = history.n_rows
         total = self.n_rows + n_rows if kept is None else kept
-        if not math.isfinite(total):
-            raise ValueError(
-                "The sum of all sample_weight so far overflows float64; divide the weights by a power of ten."
-            )
+        refuse_weight(total)
         return Learned(history, total, self.checked)
 
     def merge(self, other: Learned) -> Learned:
         """Return what both learned, under the parameters of this one; neither changes."""
         return self.after(self.history.merge(other.history), other.n_rows)
+
+
+def refuse_weight(total: float) -> None:
+    """Raise where weights add up to more than float64 holds."""
+    if not math.isfinite(total):
+        raise ValueError("The sum of all sample_weight so far overflows float64; divide the weights by a power of ten.")
 
 
 def refuse_overflow(values: NDArray[np.float64], count: NDArray[np.float64], what: str, names: Any) -> None:

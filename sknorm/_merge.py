@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable
 from typing import TypeVar
 
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from sknorm._base import Scaler
@@ -64,7 +64,8 @@ def merge(scalers: Iterable[AnyScaler]) -> AnyScaler:
         if not isinstance(scaler, Scaler):
             raise TypeError(f"Scalers of sknorm can be merged; scalers[{i}] is {scaler!r}.")
     check_is_fitted(some[0])
-    merged = copy.copy(some[0])
+    merged = clone(some[0])
+    merged._take_over(some[0]._learned, some[0], first=True)
     for i, scaler in enumerate(some[1:], start=1):
         try:
             merged.merge(scaler)

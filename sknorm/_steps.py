@@ -108,7 +108,7 @@ def transform_and_learn(step: Any, X: Any, y: Any, given: Any, settle: bool) -> 
     if not learns(step) or not (is_fitted(step) or (hasattr(step, "prequential_transform") and not settle)):
         return learn_and_transform(step, X, y, given)
     if hasattr(step, "prequential_transform"):
-        return step.prequential_transform(X, y, **given["partial_fit"], **given["transform"])
+        return step.prequential_transform(X, y, **given["partial_fit"])
     # A transformer that works in place would leave nothing to learn from.
     transformed = step.transform(copied(X), **given["transform"])
     learn(step, X, y, given)

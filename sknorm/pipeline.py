@@ -217,7 +217,7 @@ class StreamingPipeline(Persistent, Pipeline):
         y : array-like of shape (n_samples,), default=None
             Their targets, for transformers that learn from them.
         chunk_size : int, default=100
-            Rows that go through together; of no consequence for sknorm's scalers.
+            Rows that go through together; of no consequence for a scaler that takes row by row.
         **params : dict of str -> object
             As in ``partial_fit``; what has a value a row is taken apart with the rows.
 
@@ -275,7 +275,7 @@ class StreamingPipeline(Persistent, Pipeline):
             predicted = step._predict_and_learn(X, y, classes, given["partial_fit"])
         else:
             ready = is_fitted(step)
-            predicted = step.predict_proba(X) if ready and not informed else None
+            predicted = step.predict_proba(X) if ready else None
             learn(step, X, y, given, None if ready else classes)
         return None if informed else predicted
 

@@ -48,6 +48,7 @@ def frozen():
 TRANSFORMERS = {
     "one": lambda: [sknorm.StandardScaler()],
     "two": lambda: [sknorm.RobustScaler(), sknorm.MinMaxScaler(clip=True)],
+    "forgetting": lambda: [sknorm.StandardScaler(half_life=30), sknorm.MinMaxScaler(window=40)],
     "foreign": lambda: [sklearn.preprocessing.StandardScaler()],
     "in place": lambda: [sklearn.preprocessing.StandardScaler(copy=False), sklearn.preprocessing.MaxAbsScaler()],
     "projection": lambda: [sknorm.StandardScaler(), IncrementalPCA(2)],

@@ -24,7 +24,7 @@ from pipelines import (
     state_of,
     steps_of,
 )
-from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import SGDRegressor
 from sklearn.naive_bayes import GaussianNB
@@ -238,10 +238,25 @@ def test_the_table_stays(transformers, verb, X, y):
 def test_nothing_leaks_where_a_transformer_knows_nothing_but_the_classifier_does(X, y):
     """The transformer learns the chunk first, so the chunk is not predicted."""
     for scaler in (sknorm.StandardScaler(), sklearn.preprocessing.StandardScaler()):
-        pipeline = make_streaming_pipeline(scaler, GaussianNB().fit(X, y))
-        probabilities = pipeline.prequential_predict_proba(X, y, chunk_size=100)
-        np.testing.assert_array_equal(probabilities[:100], 1 / 3)
-        assert not (probabilities[100:] == 1 / 3).any()
+        for last in (GaussianNB().fit(X, y), make_streaming_pipeline(sknorm.MinMaxScaler(), GaussianNB()).fit(X, y)):
+            pipeline = make_streaming_pipeline(clone(scaler), last)
+            probabilities = pipeline.prequential_predict_proba(X, y, chunk_size=100)
+            np.testing.assert_array_equal(probabilities[:100], 1 / 3)
+            assert not (probabilities[100:] == 1 / 3).any()
+
+
+def test_a_classifier_is_told_its_classes_once(X, y):
+    class Listening(GaussianNB):
+        told = ()
+
+        def partial_fit(self, X, y, classes=None, sample_weight=None):
+            self.told = (*self.told, classes is not None)
+            return super().partial_fit(X, y, classes, sample_weight)
+
+    pipeline = make_streaming_pipeline(sknorm.StandardScaler(), Listening())
+    for _ in range(2):
+        pipeline.prequential_predict_proba(X, y, classes=[0, 1, 2])
+    assert pipeline[-1].told == (True, *[False] * 5)
 
 
 class Doubling(TransformerMixin, BaseEstimator):

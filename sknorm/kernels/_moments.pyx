@@ -193,14 +193,14 @@ def merge(cnp.ndarray a not None, cnp.ndarray b not None, int first_row):
 
 
 def overflows(cnp.ndarray table not None, int first_row, double ddof=0.0):
-    """Say whether a mean, an m2, a variance or a range of values that are all finite is not."""
+    """Say whether a mean, an m2, a variance, a count or a range of values that are all finite is not."""
     cdef Py_ssize_t n_rows = table.shape[0], n_cells = table.shape[1] * table.shape[2], i
     cdef const double *data = <const double *> cnp.PyArray_DATA(table)
     cdef double sum = 0.0
     if not cnp.PyArray_IS_C_CONTIGUOUS(table):
         raise ValueError("table must be contiguous")
     if first_row == 0:
-        for i in range(3 * n_cells):  # 0 times what is not finite is NaN
+        for i in range(4 * n_cells):  # 0 times what is not finite is NaN
             sum += data[i] * 0.0
         for i in range(n_cells):
             if data[ROW_COUNT * n_cells + i] > ddof:

@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval
 
 from sknorm._base import Scaler
 from sknorm._fitted import as_counted, fitted, nan_where_unseen
-from sknorm._learned import refuse_overflow
+from sknorm._learned import refuse_overflow, refuse_weight
 from sknorm.statistics import Moments
 from sknorm.statistics.rule import Rule
 
@@ -122,6 +122,7 @@ class StandardScaler(Scaler):
 
     def _check_overflow(self, statistic: Moments, names: Any) -> None:
         if statistic.overflows(self.ddof):
+            refuse_weight(statistic.count.sum())  # of a half-life, whose weights grow
             refuse_overflow(statistic.mean, statistic.count, "mean", names)
             refuse_overflow(statistic.m2, statistic.count, "variance", names)
             refuse_overflow(statistic.variance(self.ddof), statistic.count, "variance", names)

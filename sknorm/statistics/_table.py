@@ -136,7 +136,7 @@ class Table(Followed, Unordered):
         return self.table[3 - self.ROWS.start]
 
     def overflows(self, ddof: float = 0) -> bool:
-        """Say whether a mean, an m2, a variance or a range of finite values is not finite."""
+        """Say whether a mean, an m2, a variance, a count or a range of finite values is not finite."""
         return _moments.overflows(self.table, self.ROWS.start, ddof)
 
     def after(self, X: Any, sample_weight: NDArray[np.float64] | None = None) -> Self:
