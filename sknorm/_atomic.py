@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import stat
@@ -23,6 +24,8 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
     if os.path.exists(target) and not os.path.isfile(target):
         raise OSError(f"{target!r} is no regular file, which alone can be replaced in one step; give another path.")
     folder = os.path.dirname(target)
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(errno.ENOENT, "No such folder", folder)
     # A name of its own, for the target's may be as long as names may be.
     beside = os.path.join(folder, f".sknorm-{secrets.token_hex(8)}.tmp")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)

@@ -98,6 +98,7 @@ class Scaler(Prequential, OneToOneFeatureMixin, TransformerMixin, Learner):
         if not is_plain(X, self):
             self._refuse_sparse(X, "center")
             X = check_table(self, X, reset=False, accept_sparse=self._accept_sparse)
+            self._refuse_sparse(X, "center")
         return self._apply(map_, X, copy)
 
     def inverse_transform(self, X: Any) -> Any:

@@ -13,6 +13,11 @@ from sklearn.utils import _safe_indexing, check_scalar, gen_batches, indexable
 from sklearn.utils.validation import _check_method_params, _num_samples
 
 
+def taken(table: Any, rows: slice) -> Any:
+    """Return rows of a table; scikit-learn's own way takes 35 µs, as long as a scaler for a chunk."""
+    return table[rows] if isinstance(table, np.ndarray) else _safe_indexing(table, rows)
+
+
 def copied(X: Any) -> Any:
     """Return a table that a transformer may write to; frames without ``copy`` cannot be written to."""
     return X.copy() if hasattr(X, "copy") else X
@@ -44,9 +49,8 @@ class Chunks:
 
     def __iter__(self) -> Iterator[Chunk]:
         for rows in self.rows:
-            y = None if self.y is None else _safe_indexing(self.y, rows)
-            params = _check_method_params(self.X, self.params, rows)
-            yield Chunk(rows, copied(_safe_indexing(self.X, rows)), y, params)
+            y = None if self.y is None else taken(self.y, rows)
+            yield Chunk(rows, copied(taken(self.X, rows)), y, _check_method_params(self.X, self.params, rows))
 
     def join(self, parts: list[Any]) -> Any:
         """Return what was made of each chunk as one table of the same kind."""

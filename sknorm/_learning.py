@@ -135,6 +135,7 @@ class Learner(Persistent, CallbackSupportMixin, BaseEstimator):
         if first or not is_plain(X, self):
             self._refuse_sparse(X, "center")
             X = check_table(names, X, reset=first, accept_sparse=self._accept_sparse)
+            self._refuse_sparse(X, "center")  # a frame may turn out to be sparse
         return X, names
 
     def _stand_in(self) -> Self:
@@ -197,6 +198,8 @@ class Learner(Persistent, CallbackSupportMixin, BaseEstimator):
     def merge(self, other: Self) -> Self:
         """Absorb what another scaler learned, as if this one had seen its rows too.
 
+        With a ``half_life``, each is taken as of its own last row.
+
         Parameters
         ----------
         other : scaler of the same class, parameters, width and feature names
@@ -212,9 +215,14 @@ class Learner(Persistent, CallbackSupportMixin, BaseEstimator):
         TypeError
             If `other` is of another class.
         ValueError
-            If its parameters, width or feature names differ. The scaler stays as it was.
+            If its parameters, width or feature names differ, if they have a ``window``, or if what they learned
+            overflows together. The scaler stays as it was.
         NotFittedError
             If one of them is not fitted.
+
+        See Also
+        --------
+        sknorm.merge : Returns a new scaler that knows what many of them learned.
         """
         if type(other) is not type(self):
             raise TypeError(f"{type(self).__name__} merges with its own kind, not with {type(other).__name__}.")

@@ -23,9 +23,10 @@ class Prequential:
     def prequential_transform(self: Any, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
         """Scale every row by what was learned before it, then learn from it.
 
-        The result is that of ``transform``, then ``partial_fit``, row by row, in one pass. A column without a value so
-        far is scaled as a constant would be: to 0 where the scaler centres (the lower end of ``feature_range`` for
-        MinMaxScaler), else to x itself; no warning is given.
+        The result is that of ``transform``, then ``partial_fit``, row by row, in one pass; RobustScaler takes chunks of
+        ``chunk_size`` rows in place of single ones. A column without a value so far is scaled as a constant would be:
+        to 0 where the scaler centres (the lower end of ``feature_range`` for MinMaxScaler), else to x itself; no
+        warning is given.
 
         Parameters
         ----------
@@ -45,6 +46,11 @@ class Prequential:
         ------
         ValueError
             If X holds an infinity, or values so large that what is learned overflows. The scaler stays as it was.
+
+        References
+        ----------
+        A. P. Dawid, "Present position and potential developments: some personal views: statistical theory: the
+        prequential approach", Journal of the Royal Statistical Society A 147(2), 1984.
         """
         first = "_learned" not in self.__dict__
         table, names = self._enter(X, first)

@@ -64,7 +64,14 @@ def states(step: Any) -> Iterator[tuple[Any, dict[str, Any]]]:
         yield step, dict(vars(step))  # what a scaler has learned is never changed, only replaced
     elif not is_passthrough(step):
         callbacks = vars(step).get("_skl_callbacks")
-        yield step, copy.deepcopy(vars(step), {id(callbacks): callbacks})
+        try:
+            state = copy.deepcopy(vars(step), {id(callbacks): callbacks})
+        except TypeError as error:
+            raise TypeError(
+                f"{type(step).__name__} cannot be copied ({error}), so it could not be put back after an error; "
+                "a step of a StreamingPipeline must be one that copy.deepcopy takes."
+            ) from error
+        yield step, state
 
 
 @contextmanager

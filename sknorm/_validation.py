@@ -80,6 +80,8 @@ def check_weights(sample_weight: Any, X: Table, *, all_zero: bool) -> NDArray[np
         raise ValueError("Sample weights must contain at least one non-zero number.")
     with np.errstate(over="ignore"):
         if not np.isfinite(weights.sum()):
+            if not np.isfinite(weights).all():  # with assume_finite scikit-learn does not look
+                raise ValueError("Input sample_weight contains NaN or infinity.")
             raise ValueError("The sum of sample_weight overflows float64; divide the weights by a power of ten.")
     return np.ascontiguousarray(weights)
 

@@ -148,7 +148,6 @@ class StreamingPipeline(Persistent, Pipeline):
         return self
 
     @available(last_step_can("predict_proba"))
-    @tears_down
     def prequential_predict_proba(
         self, X: Any, y: Any, *, classes: Any = None, chunk_size: int = 100, **params: Any
     ) -> NDArray[np.float64]:
@@ -195,16 +194,11 @@ class StreamingPipeline(Persistent, Pipeline):
         chunks = Chunks(X, y, chunk_size, params)
         classes = self._all_classes(chunks.y, classes)
         probabilities = np.full((chunks.n_rows, len(classes)), 1 / len(classes))
-        with all_or_nothing(self), task(self, "prequential-predict-proba", len(chunks), X, y) as subtask:
-            for chunk in chunks:
-                with subtask("chunk", chunk.X, chunk.y):
-                    predicted = self._predict_and_learn(chunk.X, chunk.y, classes, chunk.params)
-                    if predicted is not None:
-                        probabilities[chunk.rows] = check_shape(predicted, probabilities[chunk.rows])
+        with all_or_nothing(self):
+            self._predict_chunks(chunks, classes, probabilities)
         return probabilities
 
     @available(last_step_transforms)
-    @tears_down
     def prequential_transform(self, X: Any, y: Any = None, *, chunk_size: int = 100, **params: Any) -> Any:
         """Transform each row by what was known before it, and learn from all.
 
@@ -241,12 +235,8 @@ class StreamingPipeline(Persistent, Pipeline):
         """
         self._check_steps()
         chunks = Chunks(X, y, chunk_size, params)
-        parts = []
-        with all_or_nothing(self), task(self, "prequential-transform", len(chunks), X, y) as subtask:
-            for chunk in chunks:
-                with subtask("chunk", chunk.X, chunk.y):
-                    parts.append(self._transform_and_learn(chunk.X, chunk.y, chunk.params, settle=False))
-        return chunks.join(parts)
+        with all_or_nothing(self):
+            return chunks.join(self._transform_chunks(chunks))
 
     @tears_down
     def _learn_and_transform(
@@ -262,6 +252,26 @@ class StreamingPipeline(Persistent, Pipeline):
                     else:
                         learn(step, X, y, given, classes)
         return X
+
+    @tears_down
+    def _predict_chunks(self, chunks: Chunks, classes: Any, probabilities: NDArray[np.float64]) -> None:
+        """Fill in the probabilities of each chunk, where a step knew something before it, and learn from all."""
+        with task(self, "prequential-predict-proba", len(chunks), chunks.X, chunks.y) as subtask:
+            for chunk in chunks:
+                with subtask("chunk", chunk.X, chunk.y):
+                    predicted = self._predict_and_learn(chunk.X, chunk.y, classes, chunk.params)
+                    if predicted is not None:
+                        probabilities[chunk.rows] = check_shape(predicted, probabilities[chunk.rows])
+
+    @tears_down
+    def _transform_chunks(self, chunks: Chunks) -> list[Any]:
+        """Return what all steps make of each chunk, and learn from all."""
+        parts = []
+        with task(self, "prequential-transform", len(chunks), chunks.X, chunks.y) as subtask:
+            for chunk in chunks:
+                with subtask("chunk", chunk.X, chunk.y):
+                    parts.append(self._transform_and_learn(chunk.X, chunk.y, chunk.params, settle=False))
+        return parts
 
     def _predict_and_learn(self, X: Any, y: Any, classes: Any, params: dict[str, Any]) -> Any:
         """Return the probabilities of a chunk, or None if a step knows nothing, and learn from it."""

@@ -6,13 +6,15 @@ import pickle
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import joblib
 import numpy as np
 import pytest
-from registry import SCALERS
+from registry import SCALERS, name_of
+from sklearn.base import clone
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import threadpool_limits
@@ -35,9 +37,9 @@ def often():
     sys.setswitchinterval(interval)
 
 
-def read_while(write, read):
-    """Return what N_READERS threads read while the calling thread writes, at least once each."""
-    done, started, seen = threading.Event(), threading.Barrier(N_READERS + 1, timeout=30), []
+def read_while(write, read, n_readers=N_READERS):
+    """Return what threads read while the calling thread writes, at least once each."""
+    done, started, seen = threading.Event(), threading.Barrier(n_readers + 1, timeout=30), []
 
     def reader():
         started.wait()
@@ -45,8 +47,8 @@ def read_while(write, read):
             seen.append(read())
         seen.append(read())
 
-    with ThreadPoolExecutor(N_READERS) as pool:
-        readers = [pool.submit(reader) for _ in range(N_READERS)]
+    with ThreadPoolExecutor(n_readers) as pool:
+        readers = [pool.submit(reader) for _ in range(n_readers)]
         try:
             started.wait()
             write()
@@ -145,6 +147,46 @@ def test_readers_beside_a_writer_that_changes_the_width(scaler_class, rng):
         return seen
 
     assert set().union(*read_while(write, read)) <= expected
+
+
+STREAMS = [
+    sknorm.StandardScaler(),
+    sknorm.StandardScaler(half_life=3.0),
+    sknorm.StandardScaler(window=40),
+    sknorm.MeanScaler(window=7),
+    sknorm.MinMaxScaler(),
+    sknorm.DecimalScaler(window=3),
+    sknorm.RobustScaler(chunk_size=2),
+    sknorm.RobustScaler(window=33),
+]
+SECONDS = 10.0
+
+
+@pytest.mark.usefixtures("often")
+@pytest.mark.parametrize("scaler", STREAMS, ids=name_of)
+def test_readers_beside_a_stream(scaler, rng):
+    """8 threads transform while one learns, by ``partial_fit`` and by ``prequential_transform``: 10 seconds in all."""
+    probe, shared = rng.normal(size=(3, 5)), clone(scaler).fit(rng.normal(size=(9, 5)))
+    states = {shared.transform(probe).tobytes()}
+
+    def write():
+        end = time.monotonic() + SECONDS / len(STREAMS)
+        while time.monotonic() < end:
+            # Mean, spread and range move each time, so that two states never mix unseen.
+            batch = rng.normal(10.0 ** rng.uniform(-2, 5), 2.0 ** rng.uniform(-2, 5), size=(3, 5))
+            alone = pickle.loads(pickle.dumps(shared))
+            if rng.random() < 0.5:
+                shared.partial_fit(batch)
+                alone.partial_fit(batch)
+            else:
+                scaled = shared.prequential_transform(batch)
+                np.testing.assert_array_equal(scaled, alone.prequential_transform(batch))
+            states.add(alone.transform(probe).tobytes())
+
+    seen = set(read_while(write, lambda: shared.transform(probe).tobytes(), n_readers=8))
+    assert seen <= states
+    assert len(seen) > 1
+    assert shared.transform(probe).tobytes() in states
 
 
 @each_class

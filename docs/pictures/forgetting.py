@@ -53,6 +53,8 @@ for (left, right), (label, (setting, colour)) in zip(axes, MEMORIES.items(), str
 axes[0, 0].set_title("Mean ± 1 standard deviation so far")
 axes[0, 1].set_title("Each row scaled by those before it")
 for change, what in ((SHIFT, "the level rises"), (SPREAD, "the spread triples")):
-    axes[0, 0].annotate(what, (change, 14.5), (5, 0), textcoords="offset points", va="center", fontsize=9, color="#555555")
+    axes[0, 0].annotate(
+        what, (change, 14.5), (5, 0), textcoords="offset points", va="center", fontsize=9, color="#555555",
+    )  # fmt: skip
 for ax in axes[-1]:
     ax.set_xlabel("row")

@@ -23,7 +23,7 @@ WEEK = np.array([0.90, 0.90, 0.95, 1.00, 1.20, 1.25, 0.80])  # transactions from
 
 CONSTRAINTS = {
     "n_samples": [Interval(Integral, 1, None, closed="left")],
-    "n_days": [Interval(Integral, 1, None, closed="left")],
+    "n_days": [Interval(Integral, 1, 3660, closed="both")],
     "n_customers": [Interval(Integral, 1, None, closed="left")],
     "n_merchants": [Interval(Integral, 1, None, closed="left")],
     "fraud_rate": [Interval(Real, 0, 0.5, closed="both")],
@@ -53,7 +53,7 @@ def make_transactions(
     n_samples : int, default=50_000
         Number of transactions (rows), at least 1.
     n_days : int, default=60
-        Days over which they are spread, at least 1; the first is a Monday.
+        Days over which they are spread, 1 to 3,660; the first is a Monday.
     n_customers, n_merchants : int, default=500 and 200
         Numbers to draw from, at least 1; the rarest may have no transaction.
     fraud_rate : float in [0, 0.5], default=0.01

@@ -163,9 +163,9 @@ SKNORM_INLINE void count_row(Stream *s, double weight) {
     if (s->open_rows == s->length || (s->window - s->open_rows) % s->length == 0) move_window(s);
 }
 
-/* The weight of the newest value in a lane, from its phase. */
+/* The weight of the newest value in a lane, from its phase; 1 before the first. */
 static void weigh_lane(Stream *s, size_t j) {
-    s->growth[j] = exp2(s->phase[j] / s->half_life);
+    s->growth[j] = s->phase[j] > 0 ? exp2(s->phase[j] / s->half_life) : 1;
     s->shrink[j] = 1 / s->growth[j];
 }
 

@@ -21,8 +21,8 @@ class MinMaxScaler(RangeAttributes, Scaler):
     """Map the range of every column onto an interval.
 
     ``y = (x − min)/(max − min) · w + a`` for ``feature_range=(a, b)``, where w is the largest double up to b − a for
-    which ``w + a`` rounds to b or less: rows that were learned from stay inside the interval, exactly. Missing values
-    are ignored in learning and stay in transforming. A constant column becomes a.
+    which ``w + a`` rounds to b or less: rows that were learned from (and not dropped by a `window`) stay inside the
+    interval, exactly. Missing values are ignored in learning and stay in transforming. A constant column becomes a.
 
     Parameters
     ----------
@@ -35,19 +35,20 @@ class MinMaxScaler(RangeAttributes, Scaler):
     clip_mode : {"hard", "soft"}, default="hard"
         "hard" cuts; "soft" takes a number and maps y to clip·y/√(y² + clip²), which keeps order and can be inverted.
     window : int, default=None
-        Learn from the last so many rows alone, rows without a value included; None forgets nothing. Rows are dropped
-        in panes of ``window // 16``, so from window to ``window · (1 + 1/16)`` of them count.
+        Learn from the last so many rows alone, those without a value included and those of weight 0 not; None forgets
+        nothing. Rows are dropped in panes of ``window // 16`` (1 at least), so from window to ``window · (1 + 1/16)``
+        of them count. Scalers with a window do not merge, and only `fit` takes another one.
 
     Attributes
     ----------
     data_min_, data_max_, data_range_ : ndarray of shape (n_features,)
-        Minimum, maximum and their difference; NaN for a column that never had a value.
+        Minimum, maximum and their difference; NaN for a column without a value.
     scale_ : ndarray of shape (n_features,)
         ``(b − a)/data_range_``, as in scikit-learn; 1 in place of the range of a constant.
     min_ : ndarray of shape (n_features,)
         ``a − data_min_ · scale_``, as in scikit-learn.
     n_samples_seen_ : int or float
-        The number of rows (the sum of their weights).
+        The number of rows (the sum of their weights), with a `window` of those that count now.
     n_features_in_ : int
         The number of features.
     feature_names_in_ : ndarray of shape (n_features,)

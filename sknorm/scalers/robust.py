@@ -26,9 +26,9 @@ class RobustScaler(Scaler):
 
     ``z = (x − median)/(q₇₅ − q₂₅)``, or by the median absolute deviation, ``median|x − median|``. A few outliers move
     none of them. `fit` is exact; `partial_fit` and `merge` go on with a quantile sketch, exact while a column has no
-    more than 1,200 or so distinct values and within 1 % of rank after. Missing values are ignored in learning and stay
-    in transforming. Weights count repeats: the rank of a quantile q is ``q · (Σ w − 1)``, so weights that sum to 1 must
-    be scaled up.
+    more than 1,200 or so distinct values and within 1 % of rank after. With a `window`, `fit` learns by sketches too.
+    Missing values are ignored in learning and stay in transforming. Weights count repeats: the rank of a quantile q is
+    ``q · (Σ w − 1)``, so weights that sum to 1 must be scaled up.
 
     Parameters
     ----------
@@ -52,8 +52,9 @@ class RobustScaler(Scaler):
     clip_mode : {"hard", "soft"}, default="hard"
         "hard" cuts; "soft" maps z to clip·z/√(z² + clip²), which keeps order and can be inverted.
     window : int, default=None
-        Learn from the last so many rows alone, rows without a value included; None forgets nothing. Rows are dropped
-        in panes of ``window // 16``, so from window to ``window · (1 + 1/16)`` of them count.
+        Learn from the last so many rows alone, those without a value included and those of weight 0 not; None forgets
+        nothing. Rows are dropped in panes of ``window // 16`` (1 at least), so from window to ``window · (1 + 1/16)``
+        of them count. Scalers with a window do not merge, and only `fit` takes another one.
     chunk_size : int, default=100
         Rows that `prequential_transform` takes together: each is scaled by what was known before its chunk. 1 takes
         rows one by one, which reads the sketch for every row.
@@ -61,11 +62,11 @@ class RobustScaler(Scaler):
     Attributes
     ----------
     center_ : ndarray of shape (n_features,) or None
-        The medians; NaN for a column that never had a value, None if ``with_centering=False``.
+        The medians; NaN for a column without a value, None if ``with_centering=False``.
     scale_ : ndarray of shape (n_features,) or None
         The divisors; None if ``with_scaling=False``.
     n_samples_seen_ : int or float
-        The number of rows (the sum of their weights).
+        The number of rows (the sum of their weights), with a `window` of those that count now.
     n_features_in_ : int
         The number of features.
     feature_names_in_ : ndarray of shape (n_features,)

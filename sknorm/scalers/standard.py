@@ -38,21 +38,23 @@ class StandardScaler(Scaler):
         "hard" cuts; "soft" maps z to clip·z/√(z² + clip²), which keeps order and can be inverted.
     half_life : float, default=None
         Values of a column after which a value's weight has halved, so that newer ones count more; None forgets nothing.
-        Missing values and rows of weight 0 do not count. Not together with `window`.
+        Missing values and rows of weight 0 do not count. Not together with `window`; only `fit` takes another one.
     window : int, default=None
-        Learn from the last so many rows alone, rows without a value included; None forgets nothing. Rows are dropped
-        in panes of ``window // 16``, so from window to ``window · (1 + 1/16)`` of them count.
+        Learn from the last so many rows alone, those without a value included and those of weight 0 not; None forgets
+        nothing. Rows are dropped in panes of ``window // 16`` (1 at least), so from window to ``window · (1 + 1/16)``
+        of them count. Scalers with a window do not merge, and only `fit` takes another one.
 
     Attributes
     ----------
     mean_ : ndarray of shape (n_features,) or None
-        The means; NaN for a column that never had a value, None if nothing is centred or scaled.
+        The means; NaN for a column without a value, None if nothing is centred or scaled.
     var_ : ndarray of shape (n_features,) or None
         The variances; None if ``with_std=False``.
     scale_ : ndarray of shape (n_features,) or None
         The standard deviations, 1 for a constant; None if ``with_std=False``.
     n_samples_seen_ : int, float or ndarray of shape (n_features,)
-        The number of values (the sum of their weights) of every column, one number where all are equal.
+        The number of values (the sum of their weights) of every column, one number where all are equal. With a
+        `half_life`, the sum of the weights that are left; with a `window`, of the values in rows that count now.
     n_features_in_ : int
         The number of features.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -66,10 +68,14 @@ class StandardScaler(Scaler):
     -----
     A column is constant where ``var ≤ n·eps·var + (n·mean·eps)²``, scikit-learn's rule, with n capped at 10,000.
 
+    With ``half_life=h`` a value of weight w that was followed by a others of its column weighs ``w · 2^(−a/h)``. Such
+    scalers merge as of their last rows.
+
     References
     ----------
     T. F. Chan, G. H. Golub and R. J. LeVeque, "Algorithms for computing the sample variance: analysis and
-    recommendations", The American Statistician 37(3), 1983.
+    recommendations", The American Statistician 37(3), 1983. G. Cormode, V. Shkapenyuk, D. Srivastava and B. Xu,
+    "Forward decay: a practical time decay model for streaming systems", ICDE 2009.
 
     Examples
     --------
@@ -81,6 +87,8 @@ class StandardScaler(Scaler):
            [ 1.,  0.]])
     >>> scaler.partial_fit([[5.0, 5.0]]).mean_
     array([3., 5.])
+    >>> StandardScaler(half_life=1).fit([[0.0], [0.0], [7.0]]).mean_  # of weights 1/4, 1/2 and 1
+    array([4.])
     """
 
     _statistic = Moments

@@ -125,8 +125,6 @@ def sparse_runs(
     ValueError
         If X holds an infinity.
     """
-    if np.isinf(X.data).any():
-        raise infinity_error(X.dtype)
     entries, cells, weights, implicit = entries_of(X, sample_weight, codes, n_groups)
     zero = np.flatnonzero(implicit)
     values = entries.astype(np.float64)

@@ -8,6 +8,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from sknorm._errors import infinity_error
+
 
 class Entries(NamedTuple):
     """Stored values, their cells (``group * n_features + feature``), and the weight of the zeros not stored."""
@@ -21,11 +23,20 @@ class Entries(NamedTuple):
 def entries_of(
     X: Any, sample_weight: NDArray[np.float64] | None, codes: NDArray[np.intp] | None, n_groups: int
 ) -> Entries:
-    """Return the entries of a CSR or CSC batch; a NaN that is stored is no zero."""
+    """Return the entries of a CSR or CSC batch; a NaN that is stored is no zero.
+
+    Raises
+    ------
+    ValueError
+        If X holds an infinity.
+    """
     n_samples, n_features = X.shape
+    infinite = np.isinf(X.data).any()
     if not X.has_canonical_format:
         X = X.copy()
-        X.sum_duplicates()
+        X.sum_duplicates()  # which may overflow
+    if infinite or np.isinf(X.data).any():
+        raise infinity_error(X.dtype)
     stored = X.tocoo()
     group = np.zeros(n_samples, dtype=np.intp) if codes is None else codes
     cells = group[stored.row] * n_features + stored.col.astype(np.intp)

@@ -61,6 +61,8 @@ class Decayed(Followed):
     @classmethod
     def zero(cls, n_groups: int, n_features: int, *, half_life: float = np.inf) -> Self:
         """Return the statistic of no rows."""
+        if not half_life > 0:
+            raise ValueError(f"half_life must be positive, not {half_life!r}.")
         return cls(Moments.zero(n_groups, n_features), np.full((n_groups, n_features), -1.0), half_life)
 
     def after(self, X: Any, sample_weight: NDArray[np.float64] | None = None) -> Self:

@@ -60,6 +60,11 @@ class Windowed(Statistic):
     See Also
     --------
     Decayed : An older row weighs less, and none is kept.
+
+    References
+    ----------
+    J. Li, D. Maier, K. Tufte, V. Papadimos and P. A. Tucker, "No pane, no gain: efficient evaluation of sliding-window
+    aggregates over data streams", SIGMOD Record 34(1), 2005.
     """
 
     __slots__ = ()
@@ -267,6 +272,8 @@ class WindowedTable(Windowed, Followed):
 
 def window_over(kind: type[Statistic], n_features: int, window: int) -> Windowed:
     """Return the window over a kind of statistic, before the first row."""
+    if window < 1:
+        raise ValueError(f"window must be 1 row at least, not {window!r}.")
     if issubclass(kind, Quantiles):
         return WindowedQuantiles.zero(1, n_features, window=window)
     assert issubclass(kind, Table)
