@@ -14,8 +14,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from sknorm._clipping import bound_of, check_clip, clip_maps
 from sknorm._fitted import fitted
-from sknorm._learned import Learned
-from sknorm._learning import Learner
+from sknorm._learned import Learned, refuse_overflow
+from sknorm._learning import Learner, refuse_sparse
 from sknorm._prequential import Prequential
 from sknorm._validation import as_float32, check_scaled, check_table, is_plain
 from sknorm.maps import Affine, Chain, Map
@@ -59,16 +59,24 @@ class Scaler(Prequential, OneToOneFeatureMixin, TransformerMixin, Learner):
         return None
 
     def _derive(self, statistic: Any) -> Affine:
-        """Return the map that the statistic and the parameters make, before any clipping."""
+        """Return the map that the statistic and the parameters make, before any clipping.
+
+        The statistic may be of no rows: its centre and scale are NaN.
+        """
         rule = self._rule()
         assert rule is not None, "a scaler writes _rule or _derive"
-        centre, scale = rule.derive(statistic.table, statistic.ROWS.start)
+        centre, scale = statistic.derived(rule)
         gain = None if rule.gain == 1 and rule.shift == 0 else np.full(statistic.count.shape, rule.gain)
         shift = None if rule.shift == 0 else np.full(statistic.count.shape, rule.shift)
         return Affine(centre, scale, gain, shift)
 
-    def _check_sparse(self, verb: str) -> None:
-        """Raise where the parameters rule a sparse matrix out; ``verb`` is "center" or "uncenter"."""
+    def _check_overflow(self, statistic: Any, names: Any) -> None:
+        if self._rule() is not None and not statistic.overflows():
+            return
+        affine = self._derive(statistic)
+        for what, values in (("scale", affine.scale), ("centre", affine.centre)):
+            if values is not None:
+                refuse_overflow(values, statistic.count, what, names)
 
     # Transforming.
 
@@ -96,9 +104,9 @@ class Scaler(Prequential, OneToOneFeatureMixin, TransformerMixin, Learner):
     def _transform(self, X: Any, copy: bool) -> Any:
         map_ = self._fitted_map()
         if not is_plain(X, self):
-            self._refuse_sparse(X, "center")
+            refuse_sparse(self, X, "center")
             X = check_table(self, X, reset=False, accept_sparse=self._accept_sparse)
-            self._refuse_sparse(X, "center")
+            refuse_sparse(self, X, "center")
         return self._apply(map_, X, copy)
 
     def inverse_transform(self, X: Any) -> Any:
@@ -123,7 +131,7 @@ class Scaler(Prequential, OneToOneFeatureMixin, TransformerMixin, Learner):
 
     def _inverse_transform(self, X: Any, copy: bool) -> Any:
         map_ = self._fitted_map()
-        self._refuse_sparse(X, "uncenter")
+        refuse_sparse(self, X, "uncenter")
         X = check_scaled(self, X, accept_sparse=self._accept_sparse)
         return self._apply(map_.inverse(), X, copy)
 
@@ -148,10 +156,6 @@ class Scaler(Prequential, OneToOneFeatureMixin, TransformerMixin, Learner):
     def _bounded(self, map_: Map, shape: tuple[int, ...]) -> Map:
         clips = clip_maps(bound_of(self.clip, self.clip_mode, self._clip_interval), shape)
         return Chain(map_, *clips) if clips else map_
-
-    def _refuse_sparse(self, X: Any, verb: str) -> None:
-        if sp.issparse(X) and self._accept_sparse:
-            self._check_sparse(verb)
 
     def _apply(self, map_: Map, X: Any, copy: bool) -> Any:
         if sp.issparse(X):

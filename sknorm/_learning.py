@@ -18,7 +18,8 @@ from sknorm._document import Node
 from sknorm._learned import Learned, weight_of
 from sknorm._validation import as_float32, check_table, check_weights, is_plain
 from sknorm.state import Persistent
-from sknorm.statistics import Decayed, Statistic, Unordered
+from sknorm.statistics import Statistic, Unordered
+from sknorm.statistics.decayed import decay_over
 from sknorm.statistics.windowed import window_over
 
 NAMES = ("n_features_in_", "feature_names_in_")
@@ -61,8 +62,8 @@ class Learner(Persistent, CallbackSupportMixin, BaseEstimator):
     def _check_parameters(self) -> None:
         """Raise where parameters contradict each other; their types were checked before."""
 
-    def _refuse_sparse(self, X: Any, verb: str) -> None:
-        """Raise where the parameters rule a sparse X out; ``verb`` is "center" or "uncenter"."""
+    def _check_sparse(self, verb: str) -> None:
+        """Raise where the parameters rule a sparse matrix out; ``verb`` is "center" or "uncenter"."""
 
     # Learning.
 
@@ -133,9 +134,9 @@ class Learner(Persistent, CallbackSupportMixin, BaseEstimator):
         # a table that is refused leaves no trace, and no thread that reads meets half of a change.
         names = self._stand_in() if first else self
         if first or not is_plain(X, self):
-            self._refuse_sparse(X, "center")
+            refuse_sparse(self, X, "center")
             X = check_table(names, X, reset=first, accept_sparse=self._accept_sparse)
-            self._refuse_sparse(X, "center")  # a frame may turn out to be sparse
+            refuse_sparse(self, X, "center")  # a frame may turn out to be sparse
         return X, names
 
     def _stand_in(self) -> Self:
@@ -155,7 +156,7 @@ class Learner(Persistent, CallbackSupportMixin, BaseEstimator):
         """Return what is learned before the first row, under the parameters for forgetting."""
         history: Statistic
         if self.half_life is not None:
-            history = Decayed.zero(1, n_features, half_life=float(self.half_life))
+            history = decay_over(self._statistic, n_features, float(self.half_life))
         elif self.window is not None:
             history = window_over(self._statistic, n_features, int(self.window))
         else:
@@ -283,3 +284,9 @@ class Learner(Persistent, CallbackSupportMixin, BaseEstimator):
         except ValueError as error:
             raise ValueError(f"{fields} does not fit {type(self).__name__}: {error}") from None
         self.__dict__["_learned"] = learned
+
+
+def refuse_sparse(estimator: Learner, X: Any, verb: str) -> None:
+    """Raise where X is sparse and the estimator's parameters rule that out."""
+    if hasattr(X, "tocsr"):
+        estimator._check_sparse(verb)

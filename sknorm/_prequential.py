@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from sknorm._callbacks import Subtask, as_task
 from sknorm._clipping import bound_of
 from sknorm._learned import Learned, Weights, weight_of
+from sknorm._stacking import stacked
 from sknorm._validation import as_float32, check_weights, in_container
 from sknorm.maps import Affine, Map
-from sknorm.statistics._sparse import stacked
 from sknorm.statistics.rule import Overflow, Rule
 
 
@@ -88,7 +88,7 @@ class Prequential:
         try:
             scaled, history = history.follow(X, weights, rule.bounded(*bound))
         except Overflow as overflow:
-            # A window held, on its way, rows that single calls would have refused: let them.
+            # Single rows would have been refused on the way: let them.
             for rows in (slice(0, overflow.args[0]), *(slice(i, i + 1) for i in range(overflow.args[0], X.shape[0]))):
                 learned = self._go_on(learned, X[rows], None if weights is None else weights[rows], names)
             raise AssertionError("no row overflows") from overflow

@@ -5,6 +5,9 @@ import numpy as np
 cimport numpy as cnp
 from libc.stddef cimport ptrdiff_t, size_t
 
+cdef extern from "Python.h":
+    Py_ssize_t PY_SSIZE_T_MAX
+
 from sknorm.kernels._moments import Infinite
 
 cnp.import_array()
@@ -18,7 +21,9 @@ cdef extern from "stream.h" nogil:
         LEAST_POWER
         MOST_POWER
         N_ROWS
-        ROW_M2
+        CENTRE_MEAN
+        CENTRE_MIN
+        SCALE_STD
     ctypedef struct C_Rule "Rule":
         int centre, scale, gained, bound
         double ddof, gain, shift, low, high
@@ -78,10 +83,20 @@ def exponents(max_abs):
     return out
 
 
-cdef cnp.ndarray doubles(cnp.ndarray array, Py_ssize_t size, str name):
-    if cnp.PyArray_TYPE(array) != cnp.NPY_DOUBLE or not cnp.PyArray_IS_C_CONTIGUOUS(array) or array.size != size:
-        raise ValueError(f"{name} must be {size} contiguous float64")
+cdef cnp.ndarray doubles(cnp.ndarray array, Py_ssize_t size, str name, bint written):
+    cdef bint plain = cnp.PyArray_ISCARRAY(array) if written else cnp.PyArray_ISCARRAY_RO(array)
+    if not plain or cnp.PyArray_TYPE(array) != cnp.NPY_DOUBLE or array.size != size:
+        raise ValueError(f"{name} must be {size} contiguous{' writeable' if written else ''} float64")
     return array
+
+
+cdef int check_rows(const C_Rule *rule, int first, int last) except -1:
+    """Raise where a rule reads rows of the statistic that are not kept."""
+    cdef bint moments = rule.centre == CENTRE_MEAN or rule.scale == SCALE_STD
+    cdef bint extremes = rule.centre == CENTRE_MIN or rule.scale > SCALE_STD
+    if moments and first != 0 or extremes and last != N_ROWS:
+        raise ValueError("the rule reads rows that the statistic does not keep")
+    return 0
 
 
 cdef class Rule:
@@ -100,7 +115,7 @@ cdef class Rule:
 
     cdef C_Rule rule
 
-    def __init__(self, str centre="none", str scale="none", *, double ddof=0.0, double gain=1.0, double shift=0.0):
+    def __cinit__(self, str centre="none", str scale="none", *, double ddof=0.0, double gain=1.0, double shift=0.0):
         self.rule.centre = CENTRES.index(centre)
         self.rule.scale = SCALES.index(scale)
         self.rule.bound = 0
@@ -143,10 +158,8 @@ cdef class Rule:
         if table.ndim != 3 or first_row < 0 or first_row + n_rows > N_ROWS:
             raise ValueError("table must hold rows of a statistic")
         n_cells = table.shape[1] * table.shape[2]
-        doubles(table, n_rows * n_cells, "table")
-        if (self.rule.centre == 1 or self.rule.scale == 1) and first_row != 0 \
-                or (self.rule.centre == 2 or self.rule.scale > 1) and first_row + n_rows != N_ROWS:
-            raise ValueError("the rule reads rows that the statistic does not keep")
+        doubles(table, n_rows * n_cells, "table", False)
+        check_rows(&self.rule, first_row, first_row + n_rows)
         cdef cnp.ndarray centre = cnp.PyArray_SimpleNew(2, cnp.PyArray_DIMS(table) + 1, cnp.NPY_DOUBLE)
         cdef cnp.ndarray scale = cnp.PyArray_SimpleNew(2, cnp.PyArray_DIMS(table) + 1, cnp.NPY_DOUBLE)
         cdef double *data = <double *> cnp.PyArray_DATA(table)
@@ -182,14 +195,16 @@ cdef class Past:
     cdef Stream stream
     cdef State state
     cdef readonly cnp.ndarray table, phase, pane_weight
-    cdef Py_ssize_t n_panes
 
-    def __init__(self, cnp.ndarray table not None, int first_row, *, double half_life=0.0, cnp.ndarray phase=None,
-                 Py_ssize_t window=0, Py_ssize_t length=0, Py_ssize_t seen=0, cnp.ndarray pane_weight=None):
+    def __cinit__(self, cnp.ndarray table not None, int first_row, *, double half_life=0.0,
+                  cnp.ndarray phase=None, Py_ssize_t window=0, Py_ssize_t length=0, Py_ssize_t seen=0,
+                  cnp.ndarray pane_weight=None):
         if table.ndim != 3 or first_row < 0 or first_row + table.shape[0] > N_ROWS:
             raise ValueError("table must hold rows of a statistic")
         cdef Py_ssize_t n_rows = table.shape[0], n_panes = table.shape[1], d = table.shape[2]
-        self.table = doubles(table, n_rows * n_panes * d, "table")
+        self.table = doubles(table, n_rows * n_panes * d, "table", True)
+        if (4.0 + 2.0 * n_panes) * N_ROWS * (d + 4.0) * sizeof(double) > PY_SSIZE_T_MAX:
+            raise MemoryError
         self.state.table = <double *> cnp.PyArray_DATA(table)
         self.state.d = d
         self.state.first_row = first_row
@@ -204,12 +219,12 @@ cdef class Past:
         if half_life < 0 or window < 0 or half_life > 0 and window > 0:
             raise ValueError("half_life and window must not be negative, and one of them 0")
         if half_life > 0:
-            self.phase = doubles(phase, d, "phase")
+            self.phase = doubles(phase, d, "phase", True)
             self.state.phase = <double *> cnp.PyArray_DATA(phase)
         if window > 0:
             if length < 1 or seen < 0 or n_panes != 1 + (window + length - 1) // length:
                 raise ValueError("the table must have a group for each pane")
-            self.pane_weight = doubles(pane_weight, n_panes, "pane_weight")
+            self.pane_weight = doubles(pane_weight, n_panes, "pane_weight", True)
             self.stream.pane_weight = <double *> cnp.PyArray_DATA(pane_weight)
             self.stream.length = length
             self.stream.n_panes = n_panes
@@ -245,9 +260,9 @@ cdef class Past:
         Raises
         ------
         Infinite
-            X holds an infinity. The state is as it was, ``out`` undefined.
+            X holds an infinity. The state is spoiled, ``out`` undefined.
         Overflow
-            With a rule: what it reads overflows. The state is as it was, ``out`` undefined.
+            With a rule: what it reads overflows. The state is spoiled, ``out`` undefined.
         """
         cdef int kind = cnp.PyArray_TYPE(X), status
         cdef const double *w = NULL
@@ -256,7 +271,7 @@ cdef class Past:
         if kind != cnp.NPY_DOUBLE and kind != cnp.NPY_FLOAT:
             raise TypeError(f"X must be float32 or float64, not {X.dtype}")
         if weights is not None:
-            w = <const double *> cnp.PyArray_DATA(doubles(weights, X.shape[0], "weights"))
+            w = <const double *> cnp.PyArray_DATA(doubles(weights, X.shape[0], "weights", False))
         if (rule is None) != (out is None):
             raise ValueError("a rule goes with an output")
         if rule is not None:
@@ -274,6 +289,8 @@ cdef class Past:
             if out is not None:
                 out[...] = whole
             return
+        if rule is not None:
+            check_rows(&rule.rule, self.state.first_row, self.state.last_row)
         self.stream.rule = &rule.rule if rule is not None else NULL
         cdef char *x = <char *> cnp.PyArray_DATA(X)
         cdef char *y = <char *> cnp.PyArray_DATA(target)
@@ -291,6 +308,7 @@ cdef class Past:
                     &self.stream, <const float *> x, x_row // size, x_column // size, <float *> y, y_row // size,
                     y_column // size, n, w, self.state, &done
                 )
+        self.stream.rule = NULL
         if status == SKNORM_INFINITE:
             raise Infinite
         if status == SKNORM_OVERFLOW:

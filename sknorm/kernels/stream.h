@@ -229,10 +229,17 @@ SKNORM_INLINE void standardize_row(double ddof, Fields f, size_t w, const double
     }
 }
 
+/* Whether what overflows may be finite again later, so that every row must be looked at: a window drops rows, and
+   m2 / (n - ddof) is large where the difference is a fraction. */
+static int may_recover(const Stream *s, const double *weights) {
+    double ddof = s->rule->ddof;
+    return s->window || weights || ddof != floor(ddof) || (s->half_life > 0 && ddof > 0);
+}
+
 static int is_plain_z_score(const Stream *s, const double *weights) {
     const Rule *rule = s->rule;
     return rule && rule->centre == CENTRE_MEAN && rule->scale == SCALE_STD && !rule->gained && rule->bound == BOUND_NONE &&
-           !s->window && !(s->half_life > 0) && !weights;
+           !(s->half_life > 0) && !may_recover(s, weights);
 }
 
 /* Take a block of rows, contiguous in x; what is scaled goes to y. */
@@ -251,7 +258,7 @@ SKNORM_CLONES_256 int follow_block(Stream *s, const double *SKNORM_RESTRICT x, d
         if (s->rule) {
             Fields f = known(s);
             derive(s->rule, f, w, s->centre, s->scale);
-            if (s->window || weights) { /* else what overflows stays so until the end, where the caller looks */
+            if (may_recover(s, weights)) { /* else what overflows stays so until the end, where the caller looks */
                 double *poison = s->poison, ddof = s->rule->ddof;
                 if (s->rule->scale == SCALE_RANGE) {
                     SKNORM_INDEPENDENT

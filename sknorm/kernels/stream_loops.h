@@ -32,13 +32,13 @@ SKNORM_CLONES_256 void NAME(leave)(T *SKNORM_RESTRICT y, ptrdiff_t row_stride, p
     }
 }
 
-/* Take n rows of d columns into a state; strides are in elements, y may be x. At an error the state is as it was, y is
-   undefined, and *done is the number of rows before the block in which it was met. */
+/* Take n rows of d columns into a state; strides are in elements, y may be x. At an error s and y are
+   spoiled, and *done is the number of rows before the block in which it was met. */
 static int NAME(follow)(Stream *s, const T *x, ptrdiff_t x_row, ptrdiff_t x_column, T *y, ptrdiff_t y_row,
                         ptrdiff_t y_column, size_t n, const double *weights, State state, size_t *done) {
     size_t w = padded(state.d), block = SKNORM_STREAM_BLOCK / w;
     block = block > SKNORM_STREAM_ROWS ? SKNORM_STREAM_ROWS : block < 1 ? 1 : block;
-    double *in = malloc(2 * block * w * sizeof(double)), *out = in + block * w;
+    double *in = malloc(2 * block * w * sizeof(double)), *out = in ? in + block * w : NULL;
     double *room = in ? load_state(s, state) : NULL;
     int status = room ? SKNORM_OK : SKNORM_NO_MEMORY;
     for (size_t i = 0, rows; i < n && !status; i += rows) {

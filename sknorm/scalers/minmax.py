@@ -101,9 +101,8 @@ class MinMaxScaler(RangeAttributes, Scaler):
                 f"Minimum of desired feature range must be smaller than maximum. Got {self.feature_range}."
             )
 
-    def _refuse_sparse(self, X: Any, verb: str) -> None:
-        if hasattr(X, "tocsr"):
-            raise TypeError("MinMaxScaler does not support sparse input. Consider using MaxAbsScaler instead.")
+    def _check_sparse(self, verb: str) -> None:
+        raise TypeError("MinMaxScaler does not support sparse input. Consider using MaxAbsScaler instead.")
 
     def _check_overflow(self, statistic: Extremes, names: Any) -> None:
         if statistic.overflows():

@@ -9,17 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sknorm._document import Node
-from sknorm._errors import infinity_error
 
-__all__ = ["Statistic", "Unordered", "check_codes", "infinity_error"]
+__all__ = ["Statistic", "Unordered", "check_codes"]
 
 
 class Statistic(ABC):
     """A summary of the rows seen so far, from which a map is derived.
 
-    Statistics are values: frozen, compared by their arrays, never changed after they were made. Every array has the
-    shape ``(n_groups, n_features)``; an ungrouped statistic has one group. Under ``merge`` they form a commutative
-    monoid whose neutral element is ``zero``. Missing values (NaN) and rows of weight 0 are absent.
+    Statistics are values: frozen, compared by their arrays, never changed after they were made. Missing values (NaN)
+    and rows of weight 0 are absent. What a scaler reads, `now`, has arrays of the shape ``(n_groups, n_features)``; an
+    ungrouped statistic has one group.
     """
 
     __slots__ = ()
@@ -79,7 +78,10 @@ class Statistic(ABC):
 
 
 class Unordered(Statistic):
-    """A statistic of rows whose order does not matter, so that batches can be summarized on their own."""
+    """A statistic of rows whose order does not matter, so that batches can be summarized on their own.
+
+    Under ``merge`` these statistics form a commutative monoid whose neutral element is ``zero``.
+    """
 
     __slots__ = ()
 

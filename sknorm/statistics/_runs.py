@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from sknorm._errors import infinity_error
 from sknorm.kernels import _quantiles as kernels
-from sknorm.statistics._base import infinity_error
 from sknorm.statistics._sparse import entries_of
 
 

@@ -10,9 +10,9 @@ from math import ceil, floor, inf, nextafter, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from sknorm._errors import infinity_error
 from sknorm.kernels import _quantiles as kernels
 from sknorm.kernels.threads import map_chunks
-from sknorm.statistics._base import infinity_error
 
 # Fewer rows than this are sorted; from more, between half as many and as many are sampled.
 SAMPLED = 40_000

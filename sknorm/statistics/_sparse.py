@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from sknorm._errors import infinity_error
@@ -50,10 +49,3 @@ def entries_of(
     n_stored = np.bincount(cells if weights is None else cells[weights > 0], minlength=n_cells)
     zeros = n_counted > n_stored.reshape(n_groups, n_features)
     return Entries(stored.data, cells, weights, np.where(zeros, np.maximum(implicit, 0.0), 0.0))
-
-
-def stacked(parts: list[Any], like: Any) -> Any:
-    """Return blocks of rows as one table of the class and the format of another, dense or sparse."""
-    if not sp.issparse(like):
-        return np.concatenate(parts)
-    return type(like)(sp.vstack(parts, format=like.format))  # SciPy 1.11 makes a matrix of arrays

@@ -10,10 +10,12 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from sknorm._document import Node
+from sknorm._errors import infinity_error
+from sknorm._stacking import stacked
 from sknorm.kernels import _moments, _stream
 from sknorm.kernels.threads import map_chunks
-from sknorm.statistics._base import Statistic, Unordered, check_codes, infinity_error
-from sknorm.statistics._sparse import entries_of, stacked
+from sknorm.statistics._base import Statistic, Unordered, check_codes
+from sknorm.statistics._sparse import entries_of
 
 # Values a chunk holds: the unit of work of a thread, and so part of what decides the bits of a result.
 CHUNK = 1 << 20
@@ -61,7 +63,7 @@ class Followed(Statistic):
         ValueError
             If X holds an infinity.
         Overflow
-            If, on the way, a window holds rows whose range or variance overflows.
+            If, on the way, a range or variance overflows that is finite again at the end.
         """
         past = self._past()
         try:
@@ -134,6 +136,10 @@ class Table(Followed, Unordered):
     def count(self) -> NDArray[np.float64]:
         """The number of values, or the sum of their weights."""
         return self.table[3 - self.ROWS.start]
+
+    def derived(self, rule: _stream.Rule) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
+        """Return the centre and the scale that a rule makes of every cell, NaN without a value."""
+        return rule.derive(self.table, self.ROWS.start)
 
     def overflows(self, ddof: float = 0) -> bool:
         """Say whether a mean, an m2, a variance, a count or a range of finite values is not finite."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from sknorm._document import Node
 from sknorm.kernels import _stream
+from sknorm.statistics._base import Statistic
 from sknorm.statistics._table import Followed
 from sknorm.statistics.moments import Moments
 
@@ -97,3 +98,10 @@ class Decayed(Followed):
 
     def _gone_on(self, past: _stream.Past) -> Self:
         return type(self)(Moments(past.table), past.phase, self.half_life)
+
+
+def decay_over(kind: type[Statistic], n_features: int, half_life: float) -> Decayed:
+    """Return the decay of a kind of statistic, before the first row; extremes and quantiles have none."""
+    if kind is not Moments:
+        raise TypeError(f"A half-life forgets moments; {kind.__name__} can be kept over a window.")
+    return Decayed.zero(1, n_features, half_life=half_life)
