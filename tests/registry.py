@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+import sklearn.preprocessing
 
 import sknorm
 from sknorm.statistics import (
@@ -19,10 +20,15 @@ from sknorm.statistics import (
 
 
 class Entry(NamedTuple):
-    """A scaler, what it learns, and the settings worth testing besides its defaults."""
+    """A scaler, what it learns, and the settings worth testing besides its defaults.
+
+    ``peer`` is the class of scikit-learn whose errors and names it repeats: its namesake, or the likest there is.
+    """
 
     scaler: type
     statistic: type[Statistic]
+    peer: str
+    centres: bool  # by default
     settings: tuple[dict[str, Any], ...]
 
 
@@ -33,12 +39,14 @@ CLIPS_TRUE = ({"clip": True}, *CLIPS)
 WINDOWS = ({"window": 7}, {"window": 33, "clip": 1.5}, {"window": 10_000})
 
 SCALERS = (
-    Entry(sknorm.DecimalScaler, Extremes, (NO_COPY, *CLIPS_TRUE, *WINDOWS)),
-    Entry(sknorm.MaxAbsScaler, Extremes, (NO_COPY, *CLIPS_TRUE, *WINDOWS)),
-    Entry(sknorm.MeanScaler, MomentsAndExtremes, (NO_COPY, *CLIPS_TRUE, *WINDOWS)),
+    Entry(sknorm.DecimalScaler, Extremes, "MaxAbsScaler", False, (NO_COPY, *CLIPS_TRUE, *WINDOWS)),
+    Entry(sknorm.MaxAbsScaler, Extremes, "MaxAbsScaler", False, (NO_COPY, *CLIPS_TRUE, *WINDOWS)),
+    Entry(sknorm.MeanScaler, MomentsAndExtremes, "MinMaxScaler", True, (NO_COPY, *CLIPS_TRUE, *WINDOWS)),
     Entry(
         sknorm.MinMaxScaler,
         Extremes,
+        "MinMaxScaler",
+        True,
         (
             NO_COPY,
             *CLIPS_TRUE,
@@ -51,6 +59,8 @@ SCALERS = (
     Entry(
         sknorm.RobustScaler,
         Quantiles,
+        "RobustScaler",
+        True,
         (
             NO_COPY,
             *CLIPS,
@@ -69,6 +79,8 @@ SCALERS = (
     Entry(
         sknorm.StandardScaler,
         Moments,
+        "StandardScaler",
+        True,
         (
             NO_COPY,
             *CLIPS,
@@ -88,6 +100,31 @@ SCALERS = (
         ),
     ),
 )
+
+
+ENTRIES = {entry.scaler.__name__: entry for entry in SCALERS}
+
+
+def peer_of(name: str, **setting: Any) -> Any:
+    """Return scikit-learn's scaler whose errors and names are those of ours of that name."""
+    return getattr(sklearn.preprocessing, ENTRIES[name].peer)(**setting)
+
+
+def centres(scaler: Any) -> bool:
+    """Return whether a scaler takes a centre off every column, as it is set."""
+    parameters = scaler.get_params()
+    return parameters.get("with_mean", parameters.get("with_centering", ENTRIES[type(scaler).__name__].centres))
+
+
+def takes_sparse(scaler: Any) -> bool:
+    """Return whether a scaler takes sparse tables, as it is set."""
+    return scaler.__sklearn_tags__().input_tags.sparse
+
+
+def sparse_setting(scaler: type) -> dict[str, Any] | None:
+    """Return the first setting under which a class takes sparse tables; None where it never does."""
+    settings = ({}, *ENTRIES[scaler.__name__].settings)
+    return next((setting for setting in settings if takes_sparse(scaler(**setting))), None)
 
 
 def instances() -> list[Any]:

@@ -11,16 +11,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn.preprocessing
-from registry import SCALERS
+from registry import ENTRIES, peer_of
 from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import InvalidParameterError
 
 import sknorm
 
-NAMES = [entry.scaler.__name__ for entry in SCALERS]
-# The class of scikit-learn whose errors are expected, by the name of ours.
-PEERS = {"DecimalScaler": "MaxAbsScaler", "MeanScaler": "MinMaxScaler"}
-SHARED = [name for name in NAMES if name not in PEERS]
+NAMES = list(ENTRIES)
+# Those whose parameters are scikit-learn's.
+SHARED = [name for name, entry in ENTRIES.items() if entry.peer == name]
 LEARNING = ["fit", "partial_fit", "fit_transform", "prequential_transform"]
 # What scikit-learn's scalers do in place of what is ours.
 THEIRS = {"prequential_transform": "partial_fit"}
@@ -31,10 +30,6 @@ each_learning = pytest.mark.parametrize("verb", LEARNING)
 
 def ours(name, **setting):
     return getattr(sknorm, name)(**setting)
-
-
-def peer(name, **setting):
-    return getattr(sklearn.preprocessing, PEERS.get(name, name))(**setting)
 
 
 def outcome(call, *arguments, **keywords):
@@ -48,14 +43,14 @@ def outcome(call, *arguments, **keywords):
 
 def expected_outcome(name, verb, *arguments, fitted_to=None, **keywords):
     """Return what the peer raises, with our name in the message."""
-    scaler, verb = peer(name), THEIRS.get(verb, verb)
+    scaler, verb = peer_of(name), THEIRS.get(verb, verb)
     if fitted_to is not None:
         scaler.fit(fitted_to)
     if not hasattr(scaler, verb):  # RobustScaler has no partial_fit in scikit-learn
         verb = "fit" if fitted_to is None else "transform"
     with np.errstate(all="ignore"):  # inf − inf in scikit-learn's own sums
         result = outcome(getattr(scaler, verb), *arguments, **keywords)
-    return result and (result[0], result[1].replace(PEERS.get(name, name), name))
+    return result and (result[0], result[1].replace(ENTRIES[name].peer, name))
 
 
 def state_of(scaler):
@@ -364,7 +359,7 @@ def test_parameters_of_scikit_learn(name, parameter, value, verb, X):
     theirs = "fit" if name == "RobustScaler" else THEIRS.get(verb, verb)
     scaler = ours(name, **{parameter: value})
     got = outcome(getattr(scaler, verb), X)
-    assert got == outcome(getattr(peer(name, **{parameter: value}), theirs), X)
+    assert got == outcome(getattr(peer_of(name, **{parameter: value}), theirs), X)
     assert issubclass(got[0], ValueError)
     assert not hasattr(scaler, "n_features_in_")
 
@@ -501,7 +496,7 @@ def test_merge_with_what_does_not_fit(name, X):
     named = ours(name).fit(pd.DataFrame(X, columns=["a", "b", "c"]))
     cases = [
         (another_class, TypeError, "merges with its own kind"),
-        (peer(name).fit(X), TypeError, "merges with its own kind"),
+        (peer_of(name).fit(X), TypeError, "merges with its own kind"),
         (None, TypeError, "merges with its own kind"),
         (X, TypeError, "merges with its own kind"),
         (ours(name), NotFittedError, "not fitted"),

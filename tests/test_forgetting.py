@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 from references import aged, assert_moments, exact_moments, kept_rows, oldest_kept
-from registry import SCALERS, assert_same, instances, name_of
+from registry import SCALERS, assert_same, instances, name_of, sparse_setting
 from sklearn.base import clone
 from strategies import batches, tables
 
@@ -376,13 +376,10 @@ FORMS = {
 @pytest.mark.parametrize("bad_row", [0, 3, 500, 999])
 @each_class
 def test_infinities_in_rows_that_are_dropped_at_once_are_refused(scaler_class, bad_row, form):
-    setting = {"with_mean": False} if scaler_class is StandardScaler else {}
-    setting |= {"with_centering": False} if scaler_class is RobustScaler else {}
-    if form in ("csr", "csc") and scaler_class in (MinMaxScaler, MeanScaler):
-        setting = None
-    scaler = scaler_class(window=7, **(setting or {}))
-    if setting is None:
+    setting = sparse_setting(scaler_class)
+    if form in ("csr", "csc") and setting is None:
         return
+    scaler = scaler_class(**(setting or {}) | {"window": 7})
     X = FORMS[form](large_then_bad(bad_row))
     weights = np.ones(1000)
     weights[bad_row] = 0

@@ -9,12 +9,11 @@ import polars as pl
 import pyarrow as pa
 import pytest
 import sklearn.preprocessing
-from registry import SCALERS
+from registry import SCALERS, peer_of
 
 import sknorm
 
 CLASSES = [entry.scaler for entry in SCALERS]
-PEERS = {"DecimalScaler": "MaxAbsScaler", "MeanScaler": "MinMaxScaler"}
 MB = 1_000_000
 
 each_class = pytest.mark.parametrize("scaler_class", CLASSES, ids=lambda scaler: scaler.__name__)
@@ -83,7 +82,7 @@ FRAMES = {
 def test_what_a_frame_means(scaler_class, make, means):
     expected = scaler_class().fit(np.asarray(means)).transform(np.asarray(means))
     scaler = scaler_class().fit(make())
-    peer = getattr(sklearn.preprocessing, PEERS.get(scaler_class.__name__, scaler_class.__name__))().fit(make())
+    peer = peer_of(scaler_class.__name__).fit(make())
     assert hasattr(scaler, "feature_names_in_") == hasattr(peer, "feature_names_in_")
     if hasattr(peer, "feature_names_in_"):
         assert scaler.feature_names_in_.tolist() == ["a", "b"]
@@ -118,7 +117,7 @@ def test_float32_frames(scaler_class, dtypes):
 @each_class
 def test_frames_that_scikit_learn_refuses(scaler_class, frame):
     name = scaler_class.__name__
-    peer = getattr(sklearn.preprocessing, PEERS.get(name, name))()
+    peer = peer_of(name)
     with pytest.raises(Exception) as expected:  # noqa: PT011
         peer.fit(frame)
     scaler = scaler_class()

@@ -1,30 +1,32 @@
 """Sparse tables mean what their dense twins mean: what is not stored is zero, and zero stays zero."""
 
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 import sklearn.preprocessing
+from registry import SCALERS, sparse_setting
 
 import sknorm
 
-# Scalers that keep zero, and the setting for it.
-REMEMBERING = {
-    "Standard": lambda **s: sknorm.StandardScaler(with_mean=False, **s),
+# Scalers that keep zero, as they are set for it: every one, and what is worth testing besides.
+FOR_SPARSE = {entry.scaler: sparse_setting(entry.scaler) for entry in SCALERS}
+PLAIN = {
+    scaler.__name__.removesuffix("Scaler"): partial(scaler, **setting)
+    for scaler, setting in FOR_SPARSE.items()
+    if setting is not None
+}
+DENSE = [scaler for scaler, setting in FOR_SPARSE.items() if setting is None]
+REMEMBERING = PLAIN | {
     "Standard-ddof": lambda **s: sknorm.StandardScaler(with_mean=False, ddof=1, **s),
     "Standard-plain": lambda **s: sknorm.StandardScaler(with_mean=False, with_std=False, **s),
-    "MaxAbs": lambda **s: sknorm.MaxAbsScaler(**s),
-    "Decimal": lambda **s: sknorm.DecimalScaler(**s),
-    "Robust": lambda **s: sknorm.RobustScaler(with_centering=False, **s),
     "Robust-mad": lambda **s: sknorm.RobustScaler(with_centering=False, scale="mad", **s),
     "Robust-range": lambda **s: sknorm.RobustScaler(with_centering=False, zero_iqr="range", **s),
 }
-FORGETTING = {
+FORGETTING = {f"{name}-window": partial(make, window=40) for name, make in PLAIN.items()} | {
     "Standard-half-life": lambda **s: sknorm.StandardScaler(with_mean=False, half_life=5.0, **s),
-    "Standard-window": lambda **s: sknorm.StandardScaler(with_mean=False, window=40, **s),
-    "MaxAbs-window": lambda **s: sknorm.MaxAbsScaler(window=40, **s),
-    "Robust-window": lambda **s: sknorm.RobustScaler(with_centering=False, window=40, **s),
 }
 KEEPERS = REMEMBERING | FORGETTING
 # Those that scikit-learn has.
@@ -358,16 +360,18 @@ def test_min_max_scaler_refuses(store, verb, X):
 
 
 @pytest.mark.parametrize("verb", ["transform", "inverse_transform"])
-@pytest.mark.parametrize("name", ["MinMaxScaler", "MeanScaler"])
-def test_dense_scalers_refuse_to_map(name, verb, X):
+@pytest.mark.parametrize("scaler_class", DENSE)
+def test_dense_scalers_refuse_to_map(scaler_class, verb, X):
     with pytest.raises(TypeError, match=r"[Ss]parse"):
-        getattr(getattr(sknorm, name)().fit(X), verb)(sp.csr_array(X))
+        getattr(scaler_class().fit(X), verb)(sp.csr_array(X))
 
 
 @pytest.mark.parametrize("verb", ["fit", "partial_fit", "fit_transform"])
 @each_format
-def test_mean_scaler_refuses(store, verb, X):
-    scaler = sknorm.MeanScaler()
+@pytest.mark.parametrize("scaler_class", [scaler for scaler in DENSE if scaler is not sknorm.MinMaxScaler])
+def test_dense_scalers_refuse_to_learn(scaler_class, store, verb, X):
+    """MinMaxScaler does so in scikit-learn's words."""
+    scaler = scaler_class()
     with pytest.raises(TypeError, match="Sparse data was passed for X, but dense data is required"):
         getattr(scaler, verb)(store(X))
     assert vars(scaler) == scaler.get_params()
@@ -420,10 +424,12 @@ def test_clip_around_zero(make, store, setting, X):
     assert_close(sparse.inverse_transform(got), dense.inverse_transform(expected))
 
 
-@pytest.mark.parametrize("make", [KEEPERS["MaxAbs"], KEEPERS["Decimal"]], ids=["MaxAbs", "Decimal"])
-def test_clip_true(make, X):
+@pytest.mark.parametrize("name", [name for name, make in PLAIN.items() if make()._clip_interval])
+def test_clip_true(name, X):
+    make = PLAIN[name]
     scaler = make(clip=True).fit(sp.csr_array(X))
-    assert_close(scaler.transform(sp.csr_array(X * 50)), np.clip(make().fit(X).transform(X * 50), -1, 1))
+    low, high = scaler._clip_interval
+    assert_close(scaler.transform(sp.csr_array(X * 50)), np.clip(make().fit(X).transform(X * 50), low, high))
 
 
 @pytest.mark.parametrize("clip", [(0.5, 2.0), (-2.0, -0.5)], ids=str)

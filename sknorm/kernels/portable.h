@@ -21,6 +21,7 @@
 #endif
 
 #if defined(_MSC_VER)
+#pragma fp_contract(off) /* as -ffp-contract=off: every processor gives the same bits */
 #define SKNORM_INLINE static __forceinline
 #define SKNORM_RESTRICT __restrict
 #else

@@ -114,19 +114,22 @@ SKNORM_INLINE void scale_row(const Rule *rule, const double *SKNORM_RESTRICT x, 
         double v = x[j], c = n[j] > 0 ? centre[j] : centred ? v : 0, s = n[j] > 0 ? scale[j] : 1;
         y[j] = (v - c) / s;
     }
-    if (rule->gained)
+    if (rule->gained) {
         SKNORM_INDEPENDENT
         for (size_t j = 0; j < w; j++) y[j] = y[j] * rule->gain + rule->shift;
-    if (rule->bound == BOUND_HARD)
+    }
+    if (rule->bound == BOUND_HARD) {
         SKNORM_INDEPENDENT
         for (size_t j = 0; j < w; j++) {
             double v = y[j];
             v = rule->low > v ? rule->low : v;
             y[j] = rule->high < v ? rule->high : v;
         }
-    if (rule->bound == BOUND_SOFT)
+    }
+    if (rule->bound == BOUND_SOFT) {
         SKNORM_INDEPENDENT
         for (size_t j = 0; j < w; j++) y[j] = squash(y[j], rule->high);
+    }
 }
 
 /* The same for a whole table. */
