@@ -19,7 +19,9 @@ from sknorm._learning import Learner, refuse_sparse
 from sknorm._prequential import Prequential
 from sknorm._validation import as_float32, check_scaled, check_table, is_plain
 from sknorm.maps import Affine, Chain, Map
+from sknorm.statistics import Extremes
 from sknorm.statistics.rule import Rule
+from sknorm.statistics.sparse import canonical
 
 
 class Scaler(Prequential, OneToOneFeatureMixin, TransformerMixin, Learner):
@@ -77,6 +79,8 @@ class Scaler(Prequential, OneToOneFeatureMixin, TransformerMixin, Learner):
         for what, values in (("scale", affine.scale), ("centre", affine.centre)):
             if values is not None:
                 refuse_overflow(values, statistic.count, what, names)
+        if affine.centre is not None and isinstance(statistic, Extremes):  # x − centre would overflow
+            refuse_overflow(statistic.range(), statistic.count, "range", names)
 
     # Transforming.
 
@@ -168,9 +172,10 @@ class Scaler(Prequential, OneToOneFeatureMixin, TransformerMixin, Learner):
         self._refuse_unless_zero_stays(map_, X.shape[1])
         single = as_float32(X)
         fresh = single is not X
-        if not isinstance(map_, Affine) and not single.has_canonical_format:
-            single, fresh = single.copy(), True  # a value stored in two parts is clipped as one
-            single.sum_duplicates()
+        if not single.has_canonical_format:
+            whole = canonical(single)
+            if not isinstance(map_, Affine):
+                single, fresh = whole, True  # a value stored in two parts is clipped as one
         in_place = fresh or (not copy and X.data.flags.writeable)
         out = map_.on_sparse(single, single if in_place else single.copy())
         return out.astype(np.float16) if X.dtype == np.float16 else out

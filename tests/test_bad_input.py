@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import sklearn.preprocessing
 from registry import ENTRIES, peer_of
+from sklearn import config_context
 from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import InvalidParameterError
 
@@ -298,6 +299,16 @@ def test_negative_weights(name, verb, X):
     before = state_of(scaler)
     with pytest.raises(ValueError, match="Negative values in data passed to `sample_weight`"):
         getattr(scaler, verb)(X, sample_weight=[1, 1, -1e-300, 1, 1, 1])
+    assert state_of(scaler) == before
+
+
+@each_learning
+@each_class
+def test_missing_weights_are_refused_whatever_the_configuration(name, verb, X):
+    scaler = ours(name).fit(X * 2)
+    before = state_of(scaler)
+    with config_context(assume_finite=True), pytest.raises(ValueError, match="Input sample_weight contains NaN"):
+        getattr(scaler, verb)(X, sample_weight=[1, 1, np.nan, 1, 1, 1])
     assert state_of(scaler) == before
 
 

@@ -90,6 +90,16 @@ def test_a_stream_decays_as_explicit_weights_for_any_split(data):
     assert_decayed(scaler, X, weights, half_life)
 
 
+@pytest.mark.parametrize("half_life", [9e-4, 1e-300, 1e300])
+@pytest.mark.parametrize("verb", ["fit", "partial_fit", "prequential_transform"])
+def test_a_column_without_a_value_has_nothing_to_decay(verb, half_life):
+    scaler = StandardScaler(half_life=half_life)
+    getattr(scaler, verb)([[1.0, np.nan], [2.0, np.nan], [4.0, np.nan]])
+    assert scaler.n_samples_seen_[1] == 0
+    np.testing.assert_allclose(scaler.n_samples_seen_[0], 1 if half_life < 1 else 3, rtol=1e-15)
+    assert np.isnan(scaler.transform([[3.0, np.nan]])[0]).tolist() == [False, True]
+
+
 @pytest.mark.parametrize("cuts", [[], [1, 2, 3], [60], range(120)], ids=["whole", "few", "halves", "rows"])
 @pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
 @pytest.mark.parametrize("half_life", HALF_LIVES)

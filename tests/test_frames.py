@@ -8,6 +8,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+import scipy.sparse as sp
 import sklearn.preprocessing
 from registry import SCALERS, peer_of
 
@@ -311,3 +312,22 @@ def test_pandas_output_is_not_copied_once_more(scaler_class, large):
     frame = CONTAINERS["frame"](large)
     scaler = scaler_class().set_output(transform="pandas").fit(frame.iloc[:1000])
     assert memory_beyond(lambda: scaler.transform(frame), large.nbytes) < 8 * MB
+
+
+SPARSE_FRAMES = {
+    "csr": lambda: pd.DataFrame.sparse.from_spmatrix(sp.csr_array([[1.0, 0.0], [0.0, 2.0]]), columns=["a", "b"]),
+    "NaN": lambda: pd.DataFrame({"a": pd.arrays.SparseArray([1.0, 0.0, np.nan], fill_value=0.0)}),
+}
+
+
+@pytest.mark.parametrize("verb", ["fit", "partial_fit", "fit_transform", "prequential_transform"])
+@pytest.mark.parametrize("make", SPARSE_FRAMES.values(), ids=SPARSE_FRAMES)
+def test_frames_of_sparse_columns_are_not_centred(make, verb):
+    with pytest.raises(ValueError, match="Cannot center sparse matrices") as expected:
+        sklearn.preprocessing.StandardScaler().fit(make())
+    scaler = sknorm.StandardScaler()
+    with pytest.raises(ValueError, match="Cannot center sparse matrices") as got:
+        getattr(scaler, verb)(make())
+    assert str(got.value) == str(expected.value)
+    assert vars(scaler) == scaler.get_params()
+    getattr(sknorm.StandardScaler(with_mean=False), verb)(make())

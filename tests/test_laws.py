@@ -1,6 +1,7 @@
 """The laws of learning and transforming, for every setting of every scaler, through the public methods."""
 
 import pickle
+import re
 
 import numpy as np
 import pandas as pd
@@ -650,6 +651,28 @@ def test_values_of_1e308(scaler):
         # A power of two changes no digit.
         smaller = X * 2.0**-100
         np.testing.assert_allclose(clone(scaler).fit(smaller).transform(smaller.copy()), image, rtol=1e-14)
+
+
+@pytest.mark.parametrize("values", [(1.5e308, -1.5e308), (1.5e308, -1.5e308, 0.0)], ids=len)
+@pytest.mark.parametrize("verb", ["fit", "partial_fit", "prequential_transform"])
+@pytest.mark.parametrize("fitted", [False, True], ids=["unfitted", "fitted"])
+@each_setting
+def test_what_spans_more_than_float64_is_refused_or_scaled(scaler, fitted, verb, values):
+    X = np.c_[np.arange(len(values)), values, np.arange(len(values))]
+    for table, name in ((X, "1"), (pd.DataFrame(X, columns=["a", "b", "c"]), "'b'")):
+        this = clone(scaler)
+        if fitted:
+            this.fit(table * 1e-306).transform(table)
+        before, refusal = state_of(this), None
+        try:
+            getattr(this, verb)(table)
+        except ValueError as error:
+            refusal = str(error)
+        if refusal is not None:
+            assert re.search(rf"The .* of column {name} overflows float64", refusal)
+            assert state_of(this) == before
+        else:
+            assert np.isfinite(np.asarray(this.transform(table.copy()))).all()
 
 
 @each_setting

@@ -231,6 +231,14 @@ def test_unlike_scalers_are_refused_by_name(other, error, words, place):
     assert [state_of(scaler) for scaler in scalers] == before
 
 
+@each_class
+def test_the_merged_one_has_an_output_of_its_own(scaler_class, X):
+    parts = [scaler_class().set_output(transform="default").fit(part) for part in (X[:500], X[500:])]
+    merged = sknorm.merge(parts).set_output(transform="pandas")
+    assert type(merged.transform(X)) is pd.DataFrame
+    assert [type(part.transform(X)) for part in parts] == [np.ndarray] * 2
+
+
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_none_fitted(count):
     with pytest.raises(NotFittedError, match="not fitted"):

@@ -671,6 +671,17 @@ def test_weights_that_overflow_over_batches_change_nothing():
     assert scaler.n_samples_seen_ == 1e308
 
 
+@pytest.mark.parametrize("verb", ["fit", "partial_fit", "prequential_transform"])
+def test_weights_that_overflow_before_they_decay_are_refused(verb):
+    """A half-life keeps the sum in units of the first value's weight, which is more than float64 holds here."""
+    X, weights = [[1.0], [2.0]], [8e307, 8e307]
+    scaler = StandardScaler(half_life=2)
+    with pytest.raises(ValueError, match="sum of all sample_weight so far overflows"):
+        getattr(scaler, verb)(X, sample_weight=weights)
+    assert vars(scaler) == scaler.get_params()
+    getattr(StandardScaler(), verb)(X, sample_weight=weights)  # whose sum is 1.6e308
+
+
 def test_counts_beyond_64_bits_are_floats():
     scaler = StandardScaler().fit([[1.0], [2.0]], sample_weight=[1e300, 1])
     assert scaler.n_samples_seen_ == 1e300

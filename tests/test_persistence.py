@@ -156,8 +156,11 @@ def test_round_trip_of_any_table(entry, data):
 @given(low=st.floats(allow_nan=False, allow_infinity=False), high=st.floats(allow_nan=False, allow_infinity=False))
 def test_floats_are_exact(low, high):
     X = np.sort([[low], [high]], axis=0) / 2
-    twin = sknorm.from_json(sknorm.MinMaxScaler().fit(X).to_json())
-    assert np.array([twin.data_min_, twin.data_max_]).tobytes() == X.tobytes()
+    scaler = sknorm.MinMaxScaler().fit(X)
+    twin = sknorm.from_json(scaler.to_json())
+    np.testing.assert_array_equal([twin.data_min_, twin.data_max_], X)
+    for name in ("data_min_", "data_max_"):  # the sign of a zero too
+        assert getattr(twin, name).tobytes() == getattr(scaler, name).tobytes()
 
 
 @pytest.mark.parametrize("n_rows", [300, 3_000, 60_000])
@@ -420,6 +423,33 @@ def test_save_where_no_file_can_be(tmp_path):
     assert not list(tmp_path.parent.glob(".sknorm-*"))
     with pytest.raises(TypeError):
         NEW.save(3)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param("fifo", marks=pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the platform has no FIFOs")),
+        "folder",
+        "missing folder",
+    ],
+)
+def test_save_names_what_it_cannot_replace_and_leaves_it(kind, tmp_path):
+    path = tmp_path / "here"
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+        (path / "inside").write_text("kept")
+    target = path / "scaler.json" if kind == "missing folder" else path
+
+    def all_there_is():
+        return sorted((str(each), each.lstat().st_mode, each.lstat().st_ino) for each in tmp_path.rglob("*"))
+
+    before, state = all_there_is(), NEW.to_json()
+    with pytest.raises(OSError, match=re.escape(repr(str(path)))):  # the folder, where that is what is missing
+        NEW.save(target)
+    assert all_there_is() == before
+    assert NEW.to_json() == state
 
 
 def test_the_new_file_is_on_the_disk_before_it_has_the_name(saved, monkeypatch):

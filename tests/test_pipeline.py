@@ -496,3 +496,16 @@ def test_transform_input(X, y):
     pipeline = make_streaming_pipeline(sknorm.StandardScaler(), last, transform_input=["X_val"])
     pipeline.partial_fit(X, y, X_val=X[:5] * 2)
     np.testing.assert_array_equal(pipeline[-1].seen_, pipeline[0].transform(X[:5] * 2))
+
+
+@pytest.mark.usefixtures("routing")
+@pytest.mark.parametrize("nested", [False, True])
+def test_metadata_of_transform_goes_with_a_prequential_pass(nested, X):
+    """StandardScaler has a ``copy`` of its ``transform`` and none of its ``prequential_transform``."""
+    steps = [sknorm.StandardScaler().set_transform_request(copy=True)]
+    pipeline = make_streaming_pipeline(*([make_streaming_pipeline(*steps)] if nested else steps))
+    twin = sknorm.StandardScaler()
+    for _ in range(2):
+        np.testing.assert_array_equal(
+            pipeline.prequential_transform(X, chunk_size=100, copy=True), twin.prequential_transform(X)
+        )

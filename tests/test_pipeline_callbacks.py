@@ -154,6 +154,21 @@ def test_a_callback_that_fails_leaves_no_trace(hook, task, X, y):
 
 
 @pytest.mark.usefixtures("callbacks")
+@pytest.mark.parametrize("verb", ["prequential_predict_proba", "prequential_transform"])
+@pytest.mark.parametrize("fitted", [False, True], ids=["unfitted", "fitted"])
+def test_a_teardown_that_fails_leaves_no_trace(verb, fitted, X, y):
+    last = sklearn.preprocessing.MaxAbsScaler() if verb == "prequential_transform" else bayes()
+    pipeline = make_streaming_pipeline(sknorm.StandardScaler(), last)
+    if fitted:
+        getattr(pipeline, verb)(X, y)
+    before = state_of(pipeline)
+    pipeline.set_callbacks(Recorder(("teardown", verb.replace("_", "-"))))
+    with pytest.raises(RuntimeError, match="the callback fails"):
+        getattr(pipeline, verb)(X, y, chunk_size=100)
+    assert state_of(pipeline) == before
+
+
+@pytest.mark.usefixtures("callbacks")
 def test_callbacks_of_steps_survive_an_error(X, y):
     recorder = Recorder()
     scaler = sklearn.preprocessing.StandardScaler().set_callbacks(recorder)

@@ -1,5 +1,7 @@
 """After an error, every step of a StreamingPipeline is as it was."""
 
+import threading
+
 import numpy as np
 import pytest
 import sklearn
@@ -145,6 +147,31 @@ def test_what_changes_in_place_is_put_back(verb, nested, failing, error, X, y):
         getattr(pipeline, verb)(X[60:], y[60:], **given)
     assert state_of(pipeline) == before
     assert middle is list(steps_of(pipeline))[2]
+
+
+class Locked(Fails):
+    """Holds what no copy can be made of."""
+
+    def fit(self, X, y=None):
+        self.lock_ = threading.Lock()
+        return super().fit(X, y)
+
+
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("verb", ["partial_fit", "prequential_predict_proba"])
+def test_a_step_that_cannot_be_copied_is_named(verb, nested, X, y):
+    locked = Locked(at=None)
+    steps = [sknorm.StandardScaler(), locked]
+    steps = [make_streaming_pipeline(*steps)] if nested else steps
+    pipeline = make_streaming_pipeline(*steps, GaussianNB()).fit(X, y)
+    lock, total = locked.lock_, locked.total_.copy()
+    others = [step for step in steps_of(pipeline) if step is not locked]
+    before = state_of(*others)
+    with pytest.raises(TypeError, match=r"^Locked cannot be copied \(.*lock.*\), so it could not be put back"):
+        getattr(pipeline, verb)(X, y)
+    assert state_of(*others) == before
+    assert locked.lock_ is lock
+    np.testing.assert_array_equal(locked.total_, total)
 
 
 def test_what_a_step_shares_is_not_torn_apart(X, y):

@@ -393,6 +393,36 @@ def test_infinity_is_refused(make, store, value, X):
     assert bits_of(matrix) == bits
 
 
+HALVES = {"overflow": [1.5e308, 1.5e308], "both-inf": [np.inf, -np.inf]}
+each_halves = pytest.mark.parametrize("halves", HALVES.values(), ids=HALVES)
+
+
+@each_halves
+@pytest.mark.parametrize("verb", ["fit", "partial_fit", "prequential_transform"])
+@each_format
+@each_keeper
+def test_duplicates_that_are_no_number_together_are_not_learned(make, store, verb, halves):
+    assert_refuses_duplicates(make, store, verb, halves)
+
+
+@each_halves
+@pytest.mark.parametrize("verb", ["transform", "inverse_transform"])
+@each_format
+@each_keeper
+def test_duplicates_that_are_no_number_together_are_not_mapped(make, store, verb, halves):
+    assert_refuses_duplicates(make, store, verb, halves)
+
+
+def assert_refuses_duplicates(make, store, verb, halves):
+    matrix = store((halves, [0, 0], [0, 2]), shape=(1, 1))
+    scaler = make().fit([[1.0], [2.0]])
+    before, bits = vars(scaler)["_learned"], bits_of(matrix)
+    with pytest.raises(ValueError, match="Input X contains infinity or a value too large for dtype"):
+        getattr(scaler, verb)(matrix)
+    assert vars(scaler)["_learned"] is before
+    assert bits_of(matrix) == bits
+
+
 @each_keeper
 def test_wrong_width(make, X):
     scaler = make().fit(sp.csr_array(X))

@@ -270,13 +270,16 @@ cdef class Past:
             raise ValueError("X must have the state's width")
         if kind != cnp.NPY_DOUBLE and kind != cnp.NPY_FLOAT:
             raise TypeError(f"X must be float32 or float64, not {X.dtype}")
+        if not cnp.PyArray_ISNOTSWAPPED(X):
+            raise ValueError("X must be of the native byte order")
         if weights is not None:
             w = <const double *> cnp.PyArray_DATA(doubles(weights, X.shape[0], "weights", False))
         if (rule is None) != (out is None):
             raise ValueError("a rule goes with an output")
         if rule is not None:
             if cnp.PyArray_TYPE(out) != kind or out.ndim != 2 or out.shape[0] != X.shape[0] \
-                    or out.shape[1] != X.shape[1] or not cnp.PyArray_ISWRITEABLE(out):
+                    or out.shape[1] != X.shape[1] or not cnp.PyArray_ISWRITEABLE(out) \
+                    or not cnp.PyArray_ISNOTSWAPPED(out):
                 raise ValueError("out must be a writeable array like X")
         cdef ptrdiff_t size = cnp.PyArray_ITEMSIZE(X)
         cdef cnp.ndarray target = X if out is None else out

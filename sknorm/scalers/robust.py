@@ -179,7 +179,8 @@ class RobustScaler(Scaler):
             scale = np.where(spread < 10 * EPS, unit_where_constant(span), scale)
         if self.unit_variance:
             low, high = self.quantile_range
-            scale = scale / (MAD_OF_NORMAL if self.scale == "mad" else ndtri(high / 100) - ndtri(low / 100))
+            with np.errstate(over="ignore"):
+                scale = scale / (MAD_OF_NORMAL if self.scale == "mad" else ndtri(high / 100) - ndtri(low / 100))
         return scale
 
     @fitted

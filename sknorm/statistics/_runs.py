@@ -12,7 +12,7 @@ from scipy import sparse
 
 from sknorm._errors import infinity_error
 from sknorm.kernels import _quantiles as kernels
-from sknorm.statistics._sparse import entries_of
+from sknorm.statistics.sparse import entries_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from sknorm._stacking import stacked
 from sknorm.kernels import _moments, _stream
 from sknorm.kernels.threads import map_chunks
 from sknorm.statistics._base import Statistic, Unordered, check_codes
-from sknorm.statistics._sparse import entries_of
+from sknorm.statistics.sparse import canonical, entries_of
 
 # Values a chunk holds: the unit of work of a thread, and so part of what decides the bits of a result.
 CHUNK = 1 << 20
@@ -84,7 +84,7 @@ def follow(past: _stream.Past, X: Any, weights: NDArray[np.float64] | None, rule
 
 def follow_sparse(past: _stream.Past, X: Any, weights: NDArray[np.float64] | None, rule: _stream.Rule | None) -> Any:
     """Take a CSR or CSC matrix into the past, a dense block of rows at a time; what is scaled is like it."""
-    by_rows, parts = X.tocsr(), []
+    by_rows, parts = canonical(X).tocsr(), []
     step = max(1, CHUNK // max(1, X.shape[1]))
     for start in range(0, X.shape[0], step):
         rows = slice(start, start + step)

@@ -25,6 +25,7 @@ from sknorm.statistics import (
     WindowedQuantiles,
     WindowedTable,
 )
+from sknorm.statistics.decayed import decay_over
 
 # Every way to forget: how its zero is made, and the statistic that it gives.
 MAKERS = {
@@ -372,3 +373,10 @@ def test_decayed_holds_its_half_life():
     assert_same(forever.now(), Moments.of(np.arange(5.0)[:, np.newaxis]))
     assert (forever.window, forever.n_rows) == (None, None)
     assert aged(np.zeros(3), np.ones(3), 1.0) == [Fraction(1, 4), Fraction(1, 2), 1]
+
+
+@pytest.mark.parametrize("kind", [Extremes, MomentsAndExtremes, Quantiles], ids=lambda kind: kind.__name__)
+def test_a_half_life_forgets_moments_alone(kind):
+    assert type(decay_over(Moments, 2, 3.0)) is Decayed
+    with pytest.raises(TypeError, match=f"A half-life forgets moments; {kind.__name__} can be kept over a window"):
+        decay_over(kind, 2, 3.0)

@@ -19,6 +19,23 @@ class Entries(NamedTuple):
     implicit: NDArray[np.float64]  # of shape (n_groups, n_features)
 
 
+def canonical(X: Any) -> Any:
+    """Return a CSR or CSC matrix in which every value is stored once, X itself if it is one.
+
+    Raises
+    ------
+    ValueError
+        If X holds an infinity, or values stored in parts that are infinite together.
+    """
+    infinite = np.isinf(X.data).any()
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    if infinite or np.isinf(X.data).any():
+        raise infinity_error(X.dtype)
+    return X
+
+
 def entries_of(
     X: Any, sample_weight: NDArray[np.float64] | None, codes: NDArray[np.intp] | None, n_groups: int
 ) -> Entries:
@@ -30,12 +47,7 @@ def entries_of(
         If X holds an infinity.
     """
     n_samples, n_features = X.shape
-    infinite = np.isinf(X.data).any()
-    if not X.has_canonical_format:
-        X = X.copy()
-        X.sum_duplicates()  # which may overflow
-    if infinite or np.isinf(X.data).any():
-        raise infinity_error(X.dtype)
+    X = canonical(X)
     stored = X.tocoo()
     group = np.zeros(n_samples, dtype=np.intp) if codes is None else codes
     cells = group[stored.row] * n_features + stored.col.astype(np.intp)
