@@ -73,7 +73,7 @@ class Scaler(Prequential, OneToOneFeatureMixin, TransformerMixin, Learner):
         return Affine(centre, scale, gain, shift)
 
     def _check_overflow(self, statistic: Any, names: Any) -> None:
-        if self._rule() is not None and not statistic.overflows():
+        if type(self)._rule is not Scaler._rule and not statistic.overflows():  # cheaper than the map
             return
         affine = self._derive(statistic)
         for what, values in (("scale", affine.scale), ("centre", affine.centre)):
