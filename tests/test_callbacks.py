@@ -1,4 +1,4 @@
-"""StandardScaler takes scikit-learn's callbacks, as scikit-learn's own does."""
+"""Every scaler takes scikit-learn's callbacks, StandardScaler as scikit-learn's own does."""
 
 import pickle
 
@@ -166,14 +166,76 @@ def test_no_callbacks_no_slow_path(X, monkeypatch):
         scaler.set_callbacks(Recorder()).fit(X)
 
 
-@pytest.mark.parametrize("verb", ["fit", "partial_fit", "prequential_transform"])
-@pytest.mark.parametrize("scaler_class", [entry.scaler for entry in SCALERS])
+# Every scaler, and what is ours alone.
+
+each_class = pytest.mark.parametrize(
+    "scaler_class", [entry.scaler for entry in SCALERS], ids=lambda scaler_class: scaler_class.__name__
+)
+each_verb = pytest.mark.parametrize("verb", ["fit", "partial_fit", "prequential_transform"])
+
+
+@each_verb
+@each_class
 def test_every_scaler_takes_callbacks(scaler_class, verb, X):
     recorder = Recorder()
     scaler = scaler_class().set_callbacks(recorder)
-    getattr(scaler, verb)(X)
+    weights, y = np.arange(30.0), np.zeros(30)
+    getattr(scaler, verb)(X, y, sample_weight=weights)
     assert recorder.hooks == ["setup", *recorder.hooks[1:-1], "teardown"]
     assert recorder.hooks.count("begin") == recorder.hooks.count("end") > 0
+    assert all(call[1] is scaler for call in recorder.calls)
+    for given in (recorder.given("begin"), recorder.calls[-2][3]):
+        np.testing.assert_array_equal(given["X"], X)
+        assert given["y"] is y
+        np.testing.assert_array_equal(given["metadata"]["sample_weight"], weights)
+    context = recorder.calls[-1][2]
+    name = "prequential-transform" if verb == "prequential_transform" else "fit"
+    assert (context.task_name, context.estimator_name) == (name, scaler_class.__name__)
+
+
+@pytest.mark.parametrize("fitted", [False, True], ids=["unfitted", "fitted"])
+@each_verb
+@each_class
+def test_callbacks_change_nothing(scaler_class, verb, fitted, X):
+    plain, watched = scaler_class(), scaler_class().set_callbacks(Recorder())
+    if fitted:
+        plain.fit(X * 2), watched.fit(X * 2)
+    expected, got = getattr(plain, verb)(X), getattr(watched, verb)(X)
+    assert state_of(watched) == state_of(plain)
+    if verb == "prequential_transform":
+        np.testing.assert_array_equal(got, expected)
+
+
+@each_verb
+@pytest.mark.parametrize("fail_at", ["setup", "begin"])
+@each_class
+def test_no_scaler_learns_if_a_callback_refuses(scaler_class, fail_at, verb, X):
+    for scaler in (scaler_class(), scaler_class().fit(X)):
+        recorder = Recorder(fail_at)
+        scaler.set_callbacks(recorder)
+        before = state_of(scaler)
+        with pytest.raises(RuntimeError, match=f"{fail_at} fails"):
+            getattr(scaler, verb)(X * 5)
+        assert recorder.hooks == {"setup": ["setup", "teardown"], "begin": ["setup", "begin", "teardown"]}[fail_at]
+        assert state_of(scaler) == before
+
+
+@pytest.mark.parametrize("row", [0, 13, 29])
+@each_class
+def test_teardown_after_a_pass_that_fails(scaler_class, row, X):
+    """Quantiles meet an infinity in mid-stream, chunks after the first: what they learned till then is dropped."""
+    recorder = Recorder()
+    setting = {"chunk_size": 7} if "chunk_size" in scaler_class().get_params() else {}
+    scaler = scaler_class(**setting).fit(X).set_callbacks(recorder)
+    before = state_of(scaler)
+    X[row, 1] = np.inf
+    with pytest.raises(ValueError, match="infinity"):
+        scaler.prequential_transform(X)
+    assert state_of(scaler) == before
+    assert (recorder.hooks[0], recorder.hooks[-1]) == ("setup", "teardown")
+    # The whole, and the chunk that failed.
+    unfinished = recorder.hooks.count("begin") - recorder.hooks.count("end")
+    assert unfinished == (2 if setting else 1)
 
 
 def test_chunks_are_subtasks(X):
