@@ -119,6 +119,9 @@ class WindowedQuantiles(Windowed):
     seen: int
     window: int
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.panes, self.pane_weight, self.seen, self.window)
+
     @classmethod
     def zero(cls, n_groups: int, n_features: int, *, window: int = 1) -> Self:
         """Return the statistic of no rows; ungrouped."""
