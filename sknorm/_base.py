@@ -17,7 +17,7 @@ from sknorm._fitted import fitted
 from sknorm._learned import Learned, refuse_overflow
 from sknorm._learning import Learner, refuse_sparse
 from sknorm._prequential import Prequential
-from sknorm._validation import as_float32, check_scaled, check_table, is_plain
+from sknorm._validation import as_float32, check_scaled, is_plain
 from sknorm.maps import Affine, Chain, Map
 from sknorm.statistics import Extremes
 from sknorm.statistics.rule import Rule
@@ -108,9 +108,7 @@ class Scaler(Prequential, OneToOneFeatureMixin, TransformerMixin, Learner):
     def _transform(self, X: Any, copy: bool) -> Any:
         map_ = self._fitted_map()
         if not is_plain(X, self):
-            refuse_sparse(self, X, "center")
-            X = check_table(self, X, reset=False, accept_sparse=self._accept_sparse)
-            refuse_sparse(self, X, "center")
+            X = self._table(X, self, reset=False)
         return self._apply(map_, X, copy)
 
     def inverse_transform(self, X: Any) -> Any:

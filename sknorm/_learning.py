@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
@@ -43,12 +42,6 @@ class Learner(Persistent, CallbackSupportMixin, BaseEstimator):
 
     n_features_in_: int
     _learned: Learned
-
-    @classmethod
-    @cache
-    def _get_param_names(cls) -> Any:
-        # scikit-learn reads the signature at each call, which takes longer than learning a row or ten.
-        return super()._get_param_names()
 
     # What a subclass may define.
 
@@ -134,10 +127,15 @@ class Learner(Persistent, CallbackSupportMixin, BaseEstimator):
         # a table that is refused leaves no trace, and no thread that reads meets half of a change.
         names = self._stand_in() if first else self
         if first or not is_plain(X, self):
-            refuse_sparse(self, X, "center")
-            X = check_table(names, X, reset=first, accept_sparse=self._accept_sparse)
-            refuse_sparse(self, X, "center")  # a frame may turn out to be sparse
+            X = self._table(X, names, reset=first)
         return X, names
+
+    def _table(self, X: Any, names: Any, reset: bool) -> Any:
+        """Return X as an array or a sparse matrix that the parameters allow, checked against the names."""
+        refuse_sparse(self, X, "center")
+        X = check_table(names, X, reset=reset, accept_sparse=self._accept_sparse)
+        refuse_sparse(self, X, "center")  # a frame may turn out to be sparse
+        return X
 
     def _stand_in(self) -> Self:
         other = object.__new__(type(self))

@@ -30,6 +30,12 @@ class Persistent:
     A subclass that learns writes `_write_learned` and `_read_learned`; all else follows from its parameters.
     """
 
+    @classmethod
+    @cache
+    def _get_param_names(cls) -> Any:
+        # scikit-learn reads the signature at each call, which takes longer than learning a row or ten.
+        return super()._get_param_names()  # type: ignore[misc]
+
     def to_json(self) -> str:
         """Return the parameters and all that was learned as a JSON document; see `sknorm.from_json`.
 
@@ -168,12 +174,6 @@ def class_named(name: str) -> type[Persistent] | None:
     return found if isinstance(found, type) and issubclass(found, Persistent) else None
 
 
-@cache
-def parameter_names(kind: Any) -> tuple[str, ...]:
-    """Return the names of a class's parameters; to ask for them takes 40 µs."""
-    return tuple(kind._get_param_names())
-
-
 def write_estimator(estimator: Any, path: str = "", depth: int = 0) -> dict[str, Any]:
     """Return the part of a document that an estimator is."""
     kind: Any = type(estimator)
@@ -185,7 +185,7 @@ def write_estimator(estimator: Any, path: str = "", depth: int = 0) -> dict[str,
         )
     prefix = f"{path}.parameters" if path else "parameters"
     parameters = {
-        name: write_parameter(getattr(estimator, name), f"{prefix}.{name}", depth) for name in parameter_names(kind)
+        name: write_parameter(getattr(estimator, name), f"{prefix}.{name}", depth) for name in kind._get_param_names()
     }
     output = getattr(estimator, "_sklearn_output_config", {}).get("transform")
     learned = estimator._write_learned()
@@ -199,7 +199,7 @@ def read_estimator(node: Node, header: tuple[str, ...] = (), depth: int = 0) -> 
     found: Any = class_named(kind.text())
     if found is None:
         raise kind.error("must name an estimator of sknorm")
-    names = parameter_names(found)
+    names = found._get_param_names()
     values = [read_parameter(value, depth) for value in parameters.entries(*names)]
     estimator = found(**dict(zip(names, values, strict=True)))
     check_parameters(estimator, parameters)

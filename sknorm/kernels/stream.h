@@ -37,7 +37,7 @@ typedef struct {
     int uniform;
     /* window, 0 without, in rows; rows in a pane, panes in the ring, rows so far, and rows in the open pane */
     size_t window, length, n_panes, seen, open_rows;
-    size_t first, last, turn;            /* the closed panes that count, and the one from which on `before` holds them */
+    size_t first, last; /* the closed panes that count: from first to before last */
     double *ring, *suffix, *before, *closed, *pane_weight;
 } Stream;
 
@@ -57,7 +57,6 @@ SKNORM_CLONES_256 void merge_panes(const Stream *s, double *out, double *a, doub
 /* The closed panes are merged in two parts, so that dropping the oldest takes no more than one merge: those before
    `turn` from the back, every suffix kept; those since then from the front. */
 static void turn_panes(Stream *s, size_t turn) {
-    s->turn = turn;
     empty(suffix(s, turn), s->w);
     for (size_t i = turn; i > s->first; i--) merge_panes(s, suffix(s, i - 1), pane(s, i - 1), suffix(s, i));
     empty(s->before, s->w);

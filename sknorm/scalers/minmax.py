@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sknorm._base import Scaler
 from sknorm._clipping import check_pair
-from sknorm._fitted import fitted, unit_where_constant
+from sknorm._fitted import fitted
 from sknorm._learned import refuse_overflow
 from sknorm.scalers._attributes import RangeAttributes
 from sknorm.statistics import Extremes
@@ -116,7 +116,7 @@ class MinMaxScaler(RangeAttributes, Scaler):
     def scale_(self) -> NDArray[np.float64]:
         """The factor of every column, as scikit-learn has it."""
         low, high = self.feature_range
-        return (high - low) / unit_where_constant(self.data_range_)
+        return (high - low) / self._scale_read()
 
     @fitted
     def min_(self) -> NDArray[np.float64]:

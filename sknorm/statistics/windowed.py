@@ -68,9 +68,13 @@ class Windowed(Statistic):
     """
 
     __slots__ = ()
-    window: int
-    seen: int
+    panes: Any
     pane_weight: Any
+    seen: int
+    window: int
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.panes, self.pane_weight, self.seen, self.window)
 
     def merge(self, other: Self) -> NoReturn:
         """Raise: the last rows of two streams are not the last rows of any."""
@@ -118,9 +122,6 @@ class WindowedQuantiles(Windowed):
     pane_weight: tuple[float, ...]
     seen: int
     window: int
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.panes, self.pane_weight, self.seen, self.window)
 
     @classmethod
     def zero(cls, n_groups: int, n_features: int, *, window: int = 1) -> Self:
@@ -217,9 +218,6 @@ class WindowedTable(Windowed, Followed):
         object.__setattr__(self, "pane_weight", pane_weight)
         object.__setattr__(self, "seen", seen)
         object.__setattr__(self, "window", window)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.panes, self.pane_weight, self.seen, self.window)
 
     @classmethod
     def zero(cls, n_groups: int, n_features: int, *, kind: type[Table] = Extremes, window: int = 1) -> Self:
