@@ -2,6 +2,7 @@
 
 from sknorm._merge import merge
 from sknorm._version import __version__
+from sknorm.grouped import GroupedScaler
 from sknorm.pipeline import StreamingPipeline, make_streaming_pipeline
 from sknorm.scalers.decimal import DecimalScaler
 from sknorm.scalers.maxabs import MaxAbsScaler
@@ -13,6 +14,7 @@ from sknorm.state import from_json, load
 
 __all__ = [
     "DecimalScaler",
+    "GroupedScaler",
     "MaxAbsScaler",
     "MeanScaler",
     "MinMaxScaler",

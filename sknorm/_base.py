@@ -60,14 +60,15 @@ class Scaler(Prequential, OneToOneFeatureMixin, TransformerMixin, Learner):
         """Return the centre and the scale that the kernels shall make of the statistic, before any clipping."""
         return None
 
-    def _derive(self, statistic: Any) -> Affine:
+    def _derive(self, statistic: Any, constant: float = 1.0) -> Affine:
         """Return the map that the statistic and the parameters make, before any clipping.
 
-        The statistic may be of no rows: its centre and scale are NaN.
+        The statistic may be of several groups, and of no rows: its centre and scale are NaN. The scale of a constant
+        is ``constant``: 1 to divide by, or 0 where it is to be weighed against others.
         """
         rule = self._rule()
         assert rule is not None, "a scaler writes _rule or _derive"
-        centre, scale = statistic.derived(rule)
+        centre, scale = statistic.derived(rule, constant)
         gain = None if rule.gain == 1 and rule.shift == 0 else np.full(statistic.count.shape, rule.gain)
         shift = None if rule.shift == 0 else np.full(statistic.count.shape, rule.shift)
         return Affine(centre, scale, gain, shift)
@@ -185,11 +186,11 @@ class Scaler(Prequential, OneToOneFeatureMixin, TransformerMixin, Learner):
                 "let the clipping interval contain 0, or convert X to a dense array."
             )
 
-    def _scale_read(self) -> NDArray[np.float64]:
+    def _scale_of(self, statistic: Any) -> NDArray[np.float64]:
         """Return the divisor of every column, for `scale_`."""
-        scale = self._derive(self._learned.statistic).scale
+        scale = self._derive(statistic).scale
         assert scale is not None, "the rule has a scale"
-        return scale[0]
+        return scale
 
     @fitted
     def n_samples_seen_(self) -> int | float:

@@ -27,9 +27,31 @@ def fitted(compute: Callable[[Any], Result]) -> Result:
     return property(get, doc=compute.__doc__)  # type: ignore[return-value]
 
 
-def unit_where_constant(scale: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the scale with 1 where it is below ten float64 epsilons, scikit-learn's rule for a constant."""
-    return np.where(scale < 10 * EPS, 1.0, scale)
+def fitted_columns(compute: Callable[[Any, Any], Any]) -> Any:
+    """Make a read-only attribute of values for every column, from what computes them for every group of a statistic.
+
+    ``compute(scaler, statistic)`` returns an array of shape (n_groups, n_features), or None.
+    """
+
+    def get(self: Any) -> Any:
+        cells = compute(self, self._learned.statistic)
+        return None if cells is None else cells[0]
+
+    get.__name__, get.__doc__ = compute.__name__, compute.__doc__
+    attribute: Any = fitted(get)
+    attribute.fget.of_cells = compute
+    return attribute
+
+
+def column_attributes(kind: type) -> dict[str, Callable[[Any, Any], Any]]:
+    """Return what computes the attributes of a class that have a value for every column, by name."""
+    found: dict[str, Any] = {name: getattr(getattr(kind, name), "fget", None) for name in dir(kind)}
+    return {name: get.of_cells for name, get in found.items() if hasattr(get, "of_cells")}
+
+
+def constant_as(scale: NDArray[np.float64], constant: float = 1.0) -> NDArray[np.float64]:
+    """Return the scale with this in place of what is below ten float64 epsilons, scikit-learn's rule for a constant."""
+    return np.where(scale < 10 * EPS, constant, scale)
 
 
 def nan_where_unseen(values: NDArray[np.float64], count: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -37,8 +59,12 @@ def nan_where_unseen(values: NDArray[np.float64], count: NDArray[np.float64]) ->
     return values if count.all() else np.where(count > 0, values, np.nan)
 
 
+def whole_numbers(counts: NDArray[np.float64]) -> NDArray[Any]:
+    """Return counts as integers where all of them are."""
+    return counts.astype(np.int64) if (counts == np.trunc(counts)).all() and (counts < 2**63).all() else counts
+
+
 def as_counted(counts: NDArray[np.float64]) -> Any:
     """Return counts as scikit-learn has them: integers where they are, one number where all are equal."""
-    if (counts == np.trunc(counts)).all() and (counts < 2**63).all():
-        counts = counts.astype(np.int64)
+    counts = whole_numbers(counts)
     return counts[0] if (counts == counts[0]).all() else counts

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn import get_config
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
@@ -48,9 +48,15 @@ class Learner(Persistent, CallbackSupportMixin, BaseEstimator):
     def _check_overflow(self, statistic: Any, names: Any) -> None:
         """Raise where what was learned from finite values is not finite; see `refuse_overflow`."""
 
-    def _begin(self, X: Any, sample_weight: NDArray[np.float64] | None) -> Statistic:
+    def _begin(
+        self,
+        X: Any,
+        sample_weight: NDArray[np.float64] | None,
+        codes: NDArray[np.intp] | None = None,
+        n_groups: int = 1,
+    ) -> Statistic:
         """Return the statistic of a first batch, where nothing is forgotten."""
-        return self._statistic.of(X, sample_weight)
+        return self._statistic.of(X, sample_weight, codes, n_groups)
 
     def _check_parameters(self) -> None:
         """Raise where parameters contradict each other; their types were checked before."""
@@ -150,16 +156,17 @@ class Learner(Persistent, CallbackSupportMixin, BaseEstimator):
             state.update((name, names.__dict__[name]) for name in NAMES if name in names.__dict__)
         state["_learned"] = learned
 
-    def _nothing(self, n_features: int) -> Learned:
-        """Return what is learned before the first row, under the parameters for forgetting."""
-        history: Statistic
+    def _no_rows(self, n_groups: int, n_features: int) -> Statistic:
+        """Return the statistic of no rows, under the parameters for forgetting."""
         if self.half_life is not None:
-            history = decay_over(self._statistic, n_features, float(self.half_life))
-        elif self.window is not None:
-            history = window_over(self._statistic, n_features, int(self.window))
-        else:
-            history = self._statistic.zero(1, n_features)
-        return Learned(history, 0.0)
+            return decay_over(self._statistic, n_groups, n_features, float(self.half_life))
+        if self.window is not None:
+            return window_over(self._statistic, n_groups, n_features, int(self.window))
+        return self._statistic.zero(n_groups, n_features)
+
+    def _nothing(self, n_features: int) -> Learned:
+        """Return what is learned before the first row."""
+        return Learned(self._no_rows(1, n_features), 0.0)
 
     def _go_on(self, learned: Learned | None, X: Any, weights: NDArray[np.float64] | None, names: Self) -> Learned:
         """Return what is learned after a table, which has these weights and names; None for nothing before."""
@@ -251,6 +258,13 @@ class Learner(Persistent, CallbackSupportMixin, BaseEstimator):
         self._check_overflow(learned.statistic, getattr(self, "feature_names_in_", None))
         self._learned = learned
         return self
+
+    def _twin(self) -> Self:
+        """Return another estimator that knows the same."""
+        check_is_fitted(self)
+        twin: Self = clone(self)
+        twin._take_over(self._learned, self, first=True)
+        return twin
 
     def __sklearn_is_fitted__(self) -> bool:
         return "_learned" in self.__dict__

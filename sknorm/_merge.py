@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVar
 
-from sklearn.base import clone
-from sklearn.utils.validation import check_is_fitted
-
 from sknorm._base import Scaler
+from sknorm.grouped import GroupedScaler
 
-AnyScaler = TypeVar("AnyScaler", bound=Scaler)
+AnyScaler = TypeVar("AnyScaler", bound=Scaler | GroupedScaler)
 
 
 def merge(scalers: Iterable[AnyScaler]) -> AnyScaler:
@@ -61,11 +59,9 @@ def merge(scalers: Iterable[AnyScaler]) -> AnyScaler:
     if not some:
         raise ValueError("There is no scaler to merge; give one at least.")
     for i, scaler in enumerate(some):
-        if not isinstance(scaler, Scaler):
+        if not isinstance(scaler, (Scaler, GroupedScaler)):
             raise TypeError(f"Scalers of sknorm can be merged; scalers[{i}] is {scaler!r}.")
-    check_is_fitted(some[0])
-    merged = clone(some[0])
-    merged._take_over(some[0]._learned, some[0], first=True)
+    merged = some[0]._twin()
     for i, scaler in enumerate(some[1:], start=1):
         try:
             merged.merge(scaler)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from sklearn.exceptions import NotFittedError
@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sknorm._base import Scaler
 from sknorm._chunks import copied
+from sknorm.grouped import GroupedScaler
 
 
 def is_passthrough(step: Any) -> bool:
@@ -60,8 +61,9 @@ def states(step: Any) -> Iterator[tuple[Any, dict[str, Any]]]:
     if isinstance(step, Pipeline):
         for _, inner in step.steps:
             yield from states(inner)
-    elif isinstance(step, Scaler) or (not learns(step) and not is_passthrough(step)):
-        yield step, dict(vars(step))  # what a scaler has learned is never changed, only replaced
+    elif isinstance(step, (Scaler, GroupedScaler)) or (not learns(step) and not is_passthrough(step)):
+        # What a scaler has learned is never changed, only replaced; groups take changes back themselves.
+        yield step, dict(vars(step))
     elif not is_passthrough(step):
         callbacks = vars(step).get("_skl_callbacks")
         try:
@@ -74,12 +76,24 @@ def states(step: Any) -> Iterator[tuple[Any, dict[str, Any]]]:
         yield step, state
 
 
+def grouped(step: Any) -> Iterator[Any]:
+    """Yield what the fitted `GroupedScaler` in a step have learned."""
+    if isinstance(step, Pipeline):
+        for _, inner in step.steps:
+            yield from grouped(inner)
+    elif isinstance(step, GroupedScaler) and is_fitted(step):
+        yield step._learned.groups
+
+
 @contextmanager
 def all_or_nothing(pipeline: Pipeline) -> Iterator[None]:
     """Put every step back as it was if anything is raised."""
     before = list(states(pipeline))
     try:
-        yield
+        with ExitStack() as stack:
+            for groups in grouped(pipeline):
+                stack.enter_context(groups.all_or_nothing())
+            yield
     except BaseException:
         for step, state in before:
             for name in vars(step).keys() - state.keys():

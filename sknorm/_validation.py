@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from sklearn.utils._set_output import _wrap_data_with_container
+from sklearn.utils import _safe_indexing
+from sklearn.utils._set_output import _get_output_config, _wrap_data_with_container
 from sklearn.utils.validation import _check_n_features, _check_sample_weight, check_array, validate_data
 
 from sknorm._errors import infinity_error
@@ -66,6 +67,90 @@ def check_scaled(estimator: Any, X: Any, *, accept_sparse: tuple[str, ...] | boo
         input_name="X",
     )
     _check_n_features(estimator, X, reset=False)
+    return X
+
+
+def check_mixed(estimator: Any, X: Any, *, reset: bool) -> Any:
+    """Return X, a frame or else an array, whose columns may be of any kind; names and width are those of the estimator."""
+    if sp.issparse(X):
+        raise TypeError(
+            f"Sparse data was passed to {type(estimator).__name__}, which needs a dense table. "
+            "Use '.toarray()' to convert to a dense numpy array."
+        )
+    if not hasattr(X, "iloc") and not hasattr(X, "get_column"):
+        X = as_numpy(X)
+        if not isinstance(X, np.ndarray):
+            X = np.array(X, dtype=object)  # a list of lists, whose strings are to stay apart from its numbers
+    if len(X.shape) != 2 or X.shape[0] == 0:
+        check_array(X, dtype=None, ensure_all_finite=False, estimator=estimator, input_name="X")
+    validate_data(estimator, X, reset=reset, skip_check_array=True)
+    return X
+
+
+def check_columns(estimator: Any, X: Any, columns: NDArray[np.intp]) -> NDArray[Any]:
+    """Return some columns of X, a frame or an array, as a float array."""
+    first, last = int(columns[0]), int(columns[-1])
+    together = last - first == len(columns) - 1  # then they need not be copied
+    wanted: Any = slice(first, last + 1) if together else columns.tolist()
+    values = X[:, wanted] if isinstance(X, np.ndarray) else _safe_indexing(X, wanted, axis=1)
+    return check_array(
+        values, dtype=FLOAT_DTYPES, ensure_all_finite=False, estimator=estimator, input_name="X", ensure_min_features=0
+    )
+
+
+def column_of(X: Any, column: int) -> Any:
+    """Return one column of a frame or an array, of whatever kind it is."""
+    return X[:, column] if isinstance(X, np.ndarray) else _safe_indexing(X, column, axis=1)
+
+
+def has_names(X: Any) -> bool:
+    """Say whether the columns of X have names."""
+    return hasattr(X, "columns")
+
+
+def with_values(estimator: Any, X: Any, columns: NDArray[np.intp], values: NDArray[Any]) -> Any:
+    """Return X, a frame or an array, with values in place of these columns, as ``set_output`` wants its tables.
+
+    Other columns keep their kind in a frame; an array is of floats where that is exact, and else of objects.
+    """
+    others = {i: column_of(X, i) for i in range(X.shape[1])}
+    own = dict(zip(columns.tolist(), values.T, strict=True))
+    config = _get_output_config("transform", estimator)["dense"]
+    if config == "pandas":
+        import pandas
+
+        index = X.index if hasattr(X, "iloc") else None
+        return pandas.DataFrame({i: own.get(i, pandas.Series(column, index)) for i, column in others.items()}, index)
+    if config == "polars":
+        import polars
+
+        return polars.DataFrame([polars.Series(str(i), own.get(i, column)) for i, column in others.items()])
+    kept = [np.asarray(column) for i, column in others.items() if i not in own]
+    exact = all(
+        column.dtype.kind in "biuf" and (column.astype(values.dtype) == column)[column == column].all()
+        for column in kept
+    )
+    table = np.empty(X.shape, values.dtype if exact else object)
+    table[:, columns] = values
+    table[:, [i for i in others if i not in own]] = np.column_stack(kept) if exact else as_objects(kept)
+    return table
+
+
+def as_objects(columns: list[NDArray[Any]]) -> NDArray[Any]:
+    """Return columns as a table of objects, each of the type that it had."""
+    table = np.empty((len(columns[0]), len(columns)), object)
+    for i, column in enumerate(columns):
+        table[:, i] = column
+    return table
+
+
+def check_values(estimator: Any, X: Any, n_values: int) -> NDArray[Any]:
+    """Return X for ``inverse_transform`` as a float array of so many columns, whatever they are called."""
+    X = check_array(as_numpy(X), dtype=FLOAT_DTYPES, ensure_all_finite=False, estimator=estimator, input_name="X")
+    if X.shape[1] != n_values:
+        raise ValueError(
+            f"X has {X.shape[1]} features, but {type(estimator).__name__} is expecting {n_values} features as input."
+        )
     return X
 
 

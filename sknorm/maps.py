@@ -16,6 +16,9 @@ from sknorm.kernels.threads import LARGE, effective_n_threads, map_chunks
 
 Parameter: TypeAlias = NDArray[np.float64]
 
+# How much more work than a plain pass over a table it is to pick each row's own parameters.
+GROUPED_WORK = 4
+
 
 class Stage(NamedTuple):
     """One stage of a kernel's program: its kind, and which of its six parameters are set."""
@@ -76,7 +79,8 @@ class Map(ABC):
             out = np.empty_like(X, subok=False)
         elif out is X and not identity(X.shape[1])(X, X, 0, n_samples):
             raise infinity_error(X.dtype)
-        if X.nbytes < LARGE:
+        work = X.nbytes if codes is None else GROUPED_WORK * X.nbytes
+        if work < LARGE:
             finite = program(X, out, 0, n_samples, codes)
         else:
             step = -(-n_samples // effective_n_threads())
@@ -84,7 +88,7 @@ class Map(ABC):
                 map_chunks(
                     lambda start: program(X, out, start, min(start + step, n_samples), codes),
                     range(0, n_samples, step),
-                    X.nbytes,
+                    work,
                 )
             )
         if not finite:

@@ -8,12 +8,13 @@ from libc.stdint cimport intptr_t
 
 cnp.import_array()
 
-cdef extern from "moments.h" nogil:
+cdef extern from "scatter.h" nogil:
     enum:
         SKNORM_OK
         SKNORM_INFINITE
         SKNORM_NO_MEMORY
         SKNORM_BAD_CODE
+        SKNORM_AGAIN
         ROW_M2
         ROW_COUNT
         ROW_MIN
@@ -34,6 +35,14 @@ cdef extern from "moments.h" nogil:
     int scatter_f32(
         const float *x, ptrdiff_t row_stride, ptrdiff_t column_stride, size_t n, size_t d, const double *weights,
         const intptr_t *codes, size_t n_groups, double *table, double *residual
+    )
+    int scatter_once_f64(
+        const double *x, ptrdiff_t row_stride, ptrdiff_t column_stride, size_t n, size_t d, const intptr_t *codes,
+        size_t n_groups, size_t first, size_t last, int with_extremes, double *table
+    )
+    int scatter_once_f32(
+        const float *x, ptrdiff_t row_stride, ptrdiff_t column_stride, size_t n, size_t d, const intptr_t *codes,
+        size_t n_groups, size_t first, size_t last, int with_extremes, double *table
     )
     void merge_moments(double *a, const double *b, size_t n_cells)
     void merge_extremes(double *a, const double *b, size_t n_cells, int with_count)
@@ -161,6 +170,62 @@ def scatter(cnp.ndarray X not None, cnp.ndarray weights, cnp.ndarray codes, Py_s
         raise TypeError(f"X must be float32 or float64, not {X.dtype}")
     check(status)
     return table
+
+
+def scatter_once(cnp.ndarray X not None, cnp.ndarray codes not None, cnp.ndarray table not None, Py_ssize_t first,
+                 Py_ssize_t last, bint with_extremes):
+    """Write the cells of some groups into the table of grouped rows, which are read once; say whether that was right.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d), float32 or float64, any strides
+    codes : ndarray of shape (n,), intp, C-contiguous
+    table : ndarray of shape (6, n_groups, d), float64, C-contiguous
+        As `zeros` has it.
+    first, last : int
+        The groups from first to before last are learned and written.
+    with_extremes : bool
+        Whether the last two rows are wanted.
+
+    Returns
+    -------
+    done : bool
+        False where values are infinite, or so large that squares may overflow, or X is very wide: take `scatter`.
+    """
+    cdef Py_ssize_t n_groups, size = cnp.PyArray_ITEMSIZE(X)
+    if X.ndim != 2 or table.ndim != 3 or table.shape[0] != N_ROWS or table.shape[2] != X.shape[1] \
+            or cnp.PyArray_TYPE(table) != cnp.NPY_DOUBLE or not cnp.PyArray_ISCARRAY(table):
+        raise ValueError("table must have the width of X")
+    n_groups = table.shape[1]
+    if not 0 <= first <= last <= n_groups:
+        raise ValueError("the table must have the groups asked for")
+    if cnp.PyArray_TYPE(codes) != cnp.NPY_INTP or not cnp.PyArray_ISCARRAY_RO(codes) or codes.size != X.shape[0]:
+        raise ValueError("codes must be n contiguous intp")
+    X = whole_strides(X)
+    cdef ptrdiff_t row_stride = cnp.PyArray_STRIDE(X, 0) // size, column_stride = cnp.PyArray_STRIDE(X, 1) // size
+    cdef char *data = <char *> cnp.PyArray_DATA(X)
+    cdef const intptr_t *g = <const intptr_t *> cnp.PyArray_DATA(codes)
+    cdef double *cells = <double *> cnp.PyArray_DATA(table)
+    cdef int kind = cnp.PyArray_TYPE(X), status
+    cdef size_t n = X.shape[0], d = X.shape[1], from_group = first, to_group = last
+    if n == 0 or d == 0 or first == last:
+        return True
+    if kind == cnp.NPY_DOUBLE:
+        with nogil:
+            status = scatter_once_f64(
+                <double *> data, row_stride, column_stride, n, d, g, n_groups, from_group, to_group, with_extremes, cells
+            )
+    elif kind == cnp.NPY_FLOAT:
+        with nogil:
+            status = scatter_once_f32(
+                <float *> data, row_stride, column_stride, n, d, g, n_groups, from_group, to_group, with_extremes, cells
+            )
+    else:
+        raise TypeError(f"X must be float32 or float64, not {X.dtype}")
+    if status == SKNORM_AGAIN:
+        return False
+    check(status)
+    return True
 
 
 def merge(cnp.ndarray a not None, cnp.ndarray b not None, int first_row):

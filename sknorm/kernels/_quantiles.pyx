@@ -1,7 +1,7 @@
 """Columns sorted, counted and collected; sketches merged and read."""
 
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int64_t, intptr_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy
 
@@ -236,13 +236,165 @@ cdef extern from "quantiles_sketch.h" nogil:
     int sknorm_read_cell(sknorm_sketch *, const sknorm_cell *, const double *, ptrdiff_t, double *, ptrdiff_t, double *)
 
 
-def seed_cells(uint64_t seed, Py_ssize_t n_cells):
-    """Return the random states that empty cells start from."""
+cdef extern from "quantiles_groups.h" nogil:
+    enum:
+        SKNORM_NO_ROOM
+        SKNORM_NOT_FINITE
+
+    ctypedef struct sknorm_rows:
+        const char *data
+        ptrdiff_t row_stride
+        ptrdiff_t column_stride
+        ptrdiff_t n_rows
+        ptrdiff_t n_columns
+        int is_float
+        const double *weight
+
+    ctypedef struct sknorm_runs:
+        double *item
+        double *weight
+        int64_t *start
+        int64_t *length
+        double *count
+        double *low
+        double *high
+
+    ptrdiff_t sknorm_order_rows(const intptr_t *, const double *, ptrdiff_t, ptrdiff_t, int64_t *, int64_t *)
+    int sknorm_sort_cells(const sknorm_rows *, const int64_t *, const int64_t *, ptrdiff_t, sknorm_runs *)
+
+
+def seed_cells(uint64_t seed, Py_ssize_t n_cells, Py_ssize_t first=0):
+    """Return the random states that so many empty cells start from, the first of which has this number."""
     cdef uint64_t[::1] state = np.empty(n_cells, np.uint64)
     cdef Py_ssize_t cell
     for cell in range(n_cells):
-        state[cell] = sknorm_mix(sknorm_mix(seed) + <uint64_t> cell)
+        state[cell] = sknorm_mix(sknorm_mix(seed) + <uint64_t> (first + cell))
     return np.asarray(state)
+
+
+def seed_panes(const int64_t[:, ::1] panes, Py_ssize_t n_features):
+    """Return the random states (n_groups, n_panes, n_features) of panes; one group's are those of ``seed_cells``."""
+    cdef Py_ssize_t n_groups = panes.shape[0], n_panes = panes.shape[1], group, pane, feature
+    cdef uint64_t[:, :, ::1] state = np.empty((n_groups, n_panes, n_features), np.uint64)
+    cdef uint64_t seed
+    with nogil:
+        for group in range(n_groups):
+            for pane in range(n_panes):
+                seed = sknorm_mix(<uint64_t> panes[group, pane])
+                for feature in range(n_features):
+                    state[group, pane, feature] = sknorm_mix(seed + <uint64_t> (group * n_features + feature))
+    return np.asarray(state)
+
+
+def order_rows(const intptr_t[::1] codes, const double[::1] weights, Py_ssize_t n_samples, Py_ssize_t n_groups):
+    """Return the rows of positive weight, group by group and as they come within one, and where each group ends.
+
+    Without codes every row is of group 0.
+
+    Raises
+    ------
+    IndexError
+        If a code lies outside ``range(n_groups)``.
+    """
+    if codes is not None and codes.shape[0] != n_samples or weights is not None and weights.shape[0] != n_samples:
+        raise ValueError("codes and weights must be as many as the rows")
+    cdef int64_t[::1] order = np.empty(n_samples, np.int64)
+    cdef int64_t[::1] end = np.zeros(n_groups, np.int64)
+    cdef ptrdiff_t n = 0
+    with nogil:
+        if n_samples:
+            n = sknorm_order_rows(
+                &codes[0] if codes is not None else NULL, &weights[0] if weights is not None else NULL, n_samples,
+                n_groups, &order[0], &end[0] if n_groups else NULL,
+            )
+    if n < 0:
+        raise IndexError("a group's code lies outside range(n_groups)")
+    return np.asarray(order)[:n], np.asarray(end)
+
+
+def sort_cells(
+    cnp.ndarray X not None, const double[::1] weights, const intptr_t[::1] codes, Py_ssize_t n_groups
+):
+    """Return the sorted values of every cell: (items, weights, starts, lengths, count, low, high); None for infinity.
+
+    Cell ``group * n_features + feature`` holds ``items[start:start + length]``; equal ones keep the order of their
+    rows. NaN and rows of weight 0 are left out. ``count``, ``low`` and ``high`` have the shape
+    ``(n_groups, n_features)``; weights are None where none were given.
+
+    Raises
+    ------
+    IndexError
+        If a code lies outside ``range(n_groups)``.
+    """
+    cdef sknorm_rows rows
+    cdef sknorm_runs runs
+    rows.is_float = is_single(X)
+    rows.n_rows = cnp.PyArray_DIM(X, 0)
+    rows.n_columns = cnp.PyArray_DIM(X, 1)
+    rows.data = <const char *> cnp.PyArray_DATA(X)
+    rows.row_stride = cnp.PyArray_STRIDE(X, 0)
+    rows.column_stride = cnp.PyArray_STRIDE(X, 1)
+    rows.weight = &weights[0] if weights is not None and rows.n_rows else NULL
+    ordered, ends = order_rows(codes, weights, rows.n_rows, n_groups)
+    shape = (n_groups, rows.n_columns)
+    cdef cnp.ndarray order = ordered, end = ends
+    cdef cnp.ndarray items = np.empty(order.size * rows.n_columns)
+    cdef cnp.ndarray out_weights = None if weights is None else np.empty(order.size * rows.n_columns)
+    cdef cnp.ndarray starts = np.empty(n_groups * rows.n_columns, np.int64), lengths = np.empty_like(starts)
+    cdef cnp.ndarray count = np.empty(shape), low = np.full(shape, np.inf), high = np.full(shape, -np.inf)
+    runs.item = <double *> cnp.PyArray_DATA(items)
+    runs.weight = <double *> cnp.PyArray_DATA(out_weights) if weights is not None else NULL
+    runs.start = <int64_t *> cnp.PyArray_DATA(starts)
+    runs.length = <int64_t *> cnp.PyArray_DATA(lengths)
+    runs.count = <double *> cnp.PyArray_DATA(count)
+    runs.low = <double *> cnp.PyArray_DATA(low)
+    runs.high = <double *> cnp.PyArray_DATA(high)
+    cdef const int64_t *row = <const int64_t *> cnp.PyArray_DATA(order)
+    cdef const int64_t *stop = <const int64_t *> cnp.PyArray_DATA(end)
+    cdef int status
+    with nogil:
+        status = sknorm_sort_cells(&rows, row, stop, n_groups, &runs)
+    if status == SKNORM_NO_ROOM:
+        raise MemoryError
+    if status == SKNORM_NOT_FINITE:
+        return None
+    return items, out_weights, starts, lengths, count, low, high
+
+
+def copy_ranges(
+    const double[::1] source,
+    const int64_t[::1] starts,
+    const int64_t[::1] lengths,
+    double[::1] target,
+    const int64_t[::1] places,
+):
+    """Copy ``source[start:start + length]`` to ``target[place:place + length]`` for each start, length and place.
+
+    Raises
+    ------
+    IndexError
+        If a range lies outside the arrays; what stands before it has been copied.
+    """
+    cdef Py_ssize_t n = lengths.shape[0], i
+    cdef int64_t room = source.shape[0], target_room = target.shape[0], length
+    cdef bint inside = True
+    if starts.shape[0] != n or places.shape[0] != n:
+        raise ValueError("starts, lengths and places must be as many")
+    with nogil:
+        for i in range(n):
+            length = lengths[i]
+            if length == 0:
+                continue
+            inside = (
+                length > 0 and starts[i] >= 0 and places[i] >= 0
+                and length <= room and starts[i] <= room - length
+                and length <= target_room and places[i] <= target_room - length
+            )
+            if not inside:
+                break
+            memcpy(&target[places[i]], &source[starts[i]], <size_t> length * sizeof(double))
+    if not inside:
+        raise IndexError("a range lies outside the array")
 
 
 cdef void *data_of(cnp.ndarray array, int kind) except? NULL:
@@ -349,6 +501,108 @@ def merge_cells(
         if n + n // 4 + 64 < room:
             out_items, out_weights = out_items.copy(), out_weights.copy()
     return out_items, out_weights, out_offsets, out_exact, out_state
+
+
+def fold_cells(
+    int64_t k,
+    const double[::1] items,
+    const double[::1] weights,
+    const int64_t[::1] offsets,
+    const unsigned char[:, :, ::1] exact,
+    const uint64_t[:, :, ::1] state,
+):
+    """Return the cells (items, weights, offsets, exact, state) that the panes (n_groups, n_panes, n_features) make.
+
+    Each is what ``merge_cells`` makes of the panes of a group, one after the other.
+    """
+    cdef Py_ssize_t n_groups = exact.shape[0], n_panes = exact.shape[1], n_features = exact.shape[2]
+    cdef Py_ssize_t group, pane, feature, cell, at = 0, filled, room = 0, most = 0, own, n
+    cdef bint all_exact
+    cdef int turn
+    if offsets.shape[0] != n_groups * n_panes * n_features + 1 or state.shape[0] != n_groups \
+            or state.shape[1] != n_panes or state.shape[2] != n_features or not n_panes \
+            or offsets[0] < 0 or items.shape[0] != weights.shape[0] or offsets[offsets.shape[0] - 1] > items.shape[0]:
+        raise ValueError("panes must fill groups")
+    # As in merge_cells; one pane alone is copied as it is.
+    for group in range(n_groups):
+        for feature in range(n_features):
+            own, filled, n, all_exact = 0, 0, 0, True
+            for pane in range(n_panes):
+                cell = (group * n_panes + pane) * n_features + feature
+                if offsets[cell + 1] < offsets[cell]:
+                    raise ValueError("offsets must not fall")
+                if offsets[cell + 1] == offsets[cell]:
+                    continue
+                filled += 1
+                n += offsets[cell + 1] - offsets[cell]
+                own += (offsets[cell + 1] - offsets[cell]) * (63 if exact[group, pane, feature] else 1)
+                all_exact &= exact[group, pane, feature]
+            if filled > 1:
+                own = n if all_exact and n <= 3 * k else min(own, 3 * k + 9 * 63)
+                most = max(most, own)
+            else:
+                own = n
+            room += own
+    out_items, out_weights = np.empty(room), np.empty(room)
+    cdef double[::1] to_item = out_items, to_weight = out_weights
+    cdef double[:, ::1] item_room = np.empty((2, max(most, 1))), weight_room = np.empty((2, max(most, 1)))
+    cdef int64_t[::1] to_offset = np.zeros(n_groups * n_features + 1, np.int64)
+    cdef unsigned char[:, ::1] to_exact = np.ones((n_groups, n_features), np.uint8)
+    cdef uint64_t[:, ::1] to_state = np.empty((n_groups, n_features), np.uint64)
+    cdef sknorm_sketch sketch
+    cdef sknorm_cell a, b
+    cdef unsigned char merged_exact
+    cdef uint64_t merged_state
+    cdef ptrdiff_t written = 0
+    with nogil:
+        sknorm_sketch_init(&sketch, k)
+        for group in range(n_groups):
+            for feature in range(n_features):
+                a.n = a.level = b.level = turn = 0
+                a.exact = 1
+                a.state = state[group, 0, feature]
+                for pane in range(n_panes):
+                    cell = (group * n_panes + pane) * n_features + feature
+                    b.n = offsets[cell + 1] - offsets[cell]
+                    if b.n == 0:
+                        continue
+                    b.item = &items[offsets[cell]]
+                    b.weight = &weights[offsets[cell]]
+                    b.exact = exact[group, pane, feature]
+                    b.state = state[group, pane, feature]
+                    if a.n == 0:
+                        a = b
+                        continue
+                    written = sknorm_merge_cells(
+                        &sketch, &a, &b, &item_room[turn, 0], &weight_room[turn, 0], &merged_exact, &merged_state
+                    )
+                    if written < 0:
+                        break
+                    a.item = &item_room[turn, 0]
+                    a.weight = &weight_room[turn, 0]
+                    a.n = written
+                    a.exact = merged_exact
+                    a.state = merged_state
+                    turn = 1 - turn
+                if written < 0:
+                    break
+                if a.n:
+                    memcpy(&to_item[at], a.item, a.n * sizeof(double))
+                    memcpy(&to_weight[at], a.weight, a.n * sizeof(double))
+                at += a.n
+                to_exact[group, feature] = <unsigned char> a.exact
+                to_state[group, feature] = a.state
+                to_offset[group * n_features + feature + 1] = at
+            if written < 0:
+                break
+        sknorm_sketch_free(&sketch)
+    if written == -1:
+        raise MemoryError
+    if written < 0:
+        raise ValueError("The sum of sample_weight must stay below 2**62.")
+    if at + at // 4 + 64 < room:
+        out_items, out_weights = out_items[:at].copy(), out_weights[:at].copy()
+    return out_items[:at], out_weights[:at], np.asarray(to_offset), np.asarray(to_exact), np.asarray(to_state)
 
 
 def read_cells(

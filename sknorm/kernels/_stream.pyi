@@ -22,7 +22,9 @@ class Rule:
     gain: float
     shift: float
     def bounded(self, kind: Literal["none", "hard", "soft"], low: float, high: float) -> Rule: ...
-    def derive(self, table: Parameter, first_row: int) -> tuple[Parameter | None, Parameter | None]: ...
+    def derive(
+        self, table: Parameter, first_row: int, constant: float = 1.0
+    ) -> tuple[Parameter | None, Parameter | None]: ...
 
 class Past:
     table: Parameter

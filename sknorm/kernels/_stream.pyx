@@ -24,9 +24,6 @@ cdef extern from "stream.h" nogil:
         CENTRE_MEAN
         CENTRE_MIN
         SCALE_STD
-    ctypedef struct C_Rule "Rule":
-        int centre, scale, gained, bound
-        double ddof, gain, shift, low, high
     ctypedef struct Fields:
         double *mean
         double *low
@@ -47,7 +44,7 @@ cdef extern from "stream.h" nogil:
         int first_row, last_row
     double *POWERS
     int exponent_of(double value)
-    void derive_table(const C_Rule *rule, Fields f, size_t w, double *centre, double *scale)
+    void derive_table(const C_Rule *rule, Fields f, size_t w, double constant, double *centre, double *scale)
     int read_state(Stream *s, State state, double *table)
     int follow_f64(
         Stream *s, const double *x, ptrdiff_t x_row, ptrdiff_t x_column, double *y, ptrdiff_t y_row, ptrdiff_t y_column,
@@ -90,15 +87,6 @@ cdef cnp.ndarray doubles(cnp.ndarray array, Py_ssize_t size, str name, bint writ
     return array
 
 
-cdef int check_rows(const C_Rule *rule, int first, int last) except -1:
-    """Raise where a rule reads rows of the statistic that are not kept."""
-    cdef bint moments = rule.centre == CENTRE_MEAN or rule.scale == SCALE_STD
-    cdef bint extremes = rule.centre == CENTRE_MIN or rule.scale > SCALE_STD
-    if moments and first != 0 or extremes and last != N_ROWS:
-        raise ValueError("the rule reads rows that the statistic does not keep")
-    return 0
-
-
 cdef class Rule:
     """What a scaler makes of counts, moments and extremes: y = (x − centre)/scale · gain + shift, then a bound.
 
@@ -113,8 +101,6 @@ cdef class Rule:
         The same for all columns.
     """
 
-    cdef C_Rule rule
-
     def __cinit__(self, str centre="none", str scale="none", *, double ddof=0.0, double gain=1.0, double shift=0.0):
         self.rule.centre = CENTRES.index(centre)
         self.rule.scale = SCALES.index(scale)
@@ -124,6 +110,14 @@ cdef class Rule:
         self.rule.shift = shift
         self.rule.gained = gain != 1 or shift != 0
         self.rule.low = self.rule.high = 0
+
+    cdef int check_rows(self, int first, int last) except -1:
+        """Raise where the rule reads rows of a statistic that are not kept."""
+        cdef bint moments = self.rule.centre == CENTRE_MEAN or self.rule.scale == SCALE_STD
+        cdef bint extremes = self.rule.centre == CENTRE_MIN or self.rule.scale > SCALE_STD
+        if moments and first != 0 or extremes and last != N_ROWS:
+            raise ValueError("the rule reads rows that the statistic does not keep")
+        return 0
 
     @property
     def gain(self):
@@ -144,7 +138,7 @@ cdef class Rule:
         other.rule.high = high
         return other
 
-    def derive(self, cnp.ndarray table not None, int first_row):
+    def derive(self, cnp.ndarray table not None, int first_row, double constant=1.0):
         """Return centre and scale of every cell, NaN without a value; None where the rule has none of it.
 
         Parameters
@@ -153,13 +147,15 @@ cdef class Rule:
             The statistic's rows.
         first_row : int
             Which of the six rows comes first.
+        constant : float
+            The scale of a constant.
         """
         cdef Py_ssize_t n_rows = table.shape[0], n_cells
         if table.ndim != 3 or first_row < 0 or first_row + n_rows > N_ROWS:
             raise ValueError("table must hold rows of a statistic")
         n_cells = table.shape[1] * table.shape[2]
         doubles(table, n_rows * n_cells, "table", False)
-        check_rows(&self.rule, first_row, first_row + n_rows)
+        self.check_rows(first_row, first_row + n_rows)
         cdef cnp.ndarray centre = cnp.PyArray_SimpleNew(2, cnp.PyArray_DIMS(table) + 1, cnp.NPY_DOUBLE)
         cdef cnp.ndarray scale = cnp.PyArray_SimpleNew(2, cnp.PyArray_DIMS(table) + 1, cnp.NPY_DOUBLE)
         cdef double *data = <double *> cnp.PyArray_DATA(table)
@@ -169,7 +165,9 @@ cdef class Rule:
             rows[row] = data + (row - first_row) * n_cells if first_row <= row < first_row + n_rows else NULL
         cdef Fields f
         f.mean, f.low, f.m2, f.n, f.min, f.max = rows[0], rows[1], rows[2], rows[3], rows[4], rows[5]
-        derive_table(&self.rule, f, n_cells, <double *> cnp.PyArray_DATA(centre), <double *> cnp.PyArray_DATA(scale))
+        derive_table(
+            &self.rule, f, n_cells, constant, <double *> cnp.PyArray_DATA(centre), <double *> cnp.PyArray_DATA(scale)
+        )
         return (centre if self.rule.centre else None), (scale if self.rule.scale else None)
 
 
@@ -293,7 +291,7 @@ cdef class Past:
                 out[...] = whole
             return
         if rule is not None:
-            check_rows(&rule.rule, self.state.first_row, self.state.last_row)
+            rule.check_rows(self.state.first_row, self.state.last_row)
         self.stream.rule = &rule.rule if rule is not None else NULL
         cdef char *x = <char *> cnp.PyArray_DATA(X)
         cdef char *y = <char *> cnp.PyArray_DATA(target)

@@ -29,6 +29,25 @@ SKNORM_INLINE double affine(int kind, double v, const double *SKNORM_RESTRICT p,
     return v;
 }
 
+/* Rows ahead whose group's parameters are asked for; rows of a block. */
+enum { APPLY_AHEAD = 16, APPLY_ROWS = 256 };
+
+/* How many parameters a stage may read, those that it does not among them. */
+SKNORM_INLINE size_t parameters_of(int kind) { return kind & CLIP ? 6 : kind & MULTIPLY ? 4 : 2; }
+
+/* Put what a group's rows need side by side: for each group its parameters, of w lanes each. */
+static double *records_of(int kind, const double *parameters, size_t n_groups, size_t d, size_t w) {
+    size_t fields = parameters_of(kind), n_cells = n_groups * d;
+    double *records = malloc((n_groups * fields * w + 1) * sizeof(double)), *record = records;
+    for (size_t g = 0; records && g < n_groups; g++)
+        for (size_t f = 0; f < fields; f++, record += w) {
+            if (!(f < 2 ? kind & DIVIDE : f < 4 ? kind & MULTIPLY : kind & CLIP)) continue;
+            for (size_t j = 0; j < d; j++) record[j] = parameters[f * n_cells + g * d + j];
+            for (size_t j = d; j < w; j++) record[j] = 1;
+        }
+    return records;
+}
+
 #define T double
 #define NAME(base) SKNORM_JOIN(base, f64)
 #include "apply_loops.h"

@@ -68,6 +68,88 @@ static int NAME(run)(const int *kinds, size_t n_stages, T *y, ptrdiff_t y_stride
     return infinite;
 }
 
+/* Map rows of contiguous columns, each by its own group's record. With w lanes in place of d columns a row is read and
+   written together with the beginning of the next, which is then written over; not the last, nor in place. */
+SKNORM_INLINE int NAME(grouped_rows)(int kind, T *y, ptrdiff_t y_row, const T *x, ptrdiff_t x_row, size_t n, size_t d,
+                                     size_t w, const double *records, size_t n_groups, const intptr_t *codes) {
+    size_t stride = parameters_of(kind) * w;
+    int together = y != x && y_row == (ptrdiff_t)d && x_row >= (ptrdiff_t)d, infinite = 0;
+    for (size_t i = 0; i < n; i++, x += x_row, y += y_row) {
+        size_t group = (size_t)codes[i];
+        if (group >= n_groups) return 3;
+        const double *p = records + group * stride;
+        if (i + APPLY_AHEAD < n) {
+            const char *next = (const char *)(records + (size_t)codes[i + APPLY_AHEAD] * stride);
+            for (size_t byte = 0; byte < stride * sizeof(double); byte += 64) SKNORM_PREFETCH_FIRST(next + byte);
+        }
+        if (together && i + 1 < n) {
+            SKNORM_INDEPENDENT
+            for (size_t j = 0; j < w; j++) {
+                double v = x[j];
+                infinite |= fabs(v) == INFINITY;
+                y[j] = (T)affine(kind, v, p, w, j);
+            }
+        } else {
+            for (size_t j = 0; j < d; j++) {
+                double v = x[j];
+                infinite |= fabs(v) == INFINITY;
+                y[j] = (T)affine(kind, v, p, w, j);
+            }
+        }
+    }
+    return infinite;
+}
+
+#define OF_WIDTH(kind, d_, w_) NAME(grouped_rows)(kind, y, y_row, x, x_row, n, d_, w_, records, n_groups, codes)
+#define GROUPED(name, kind) \
+    SKNORM_CLONES_256 int NAME(grouped_##name)(T * y, ptrdiff_t y_row, const T *x, ptrdiff_t x_row, size_t n, size_t d, \
+                                               size_t w, const double *records, size_t n_groups, \
+                                               const intptr_t *codes) { \
+        return d == 3 ? OF_WIDTH(kind, 3, 4) : d == 4 ? OF_WIDTH(kind, 4, 4) : d == 2 ? OF_WIDTH(kind, 2, 2) \
+             : d == 1 ? OF_WIDTH(kind, 1, 1) : w == 8 ? OF_WIDTH(kind, d, 8) : OF_WIDTH(kind, d, w); \
+    }
+GROUPED(divide, DIVIDE)
+GROUPED(divide_multiply, DIVIDE | MULTIPLY)
+GROUPED(divide_clip, DIVIDE | CLIP)
+GROUPED(divide_multiply_clip, DIVIDE | MULTIPLY | CLIP)
+#undef GROUPED
+#undef OF_WIDTH
+
+static int NAME(grouped)(int kind, T *y, ptrdiff_t y_row, const T *x, ptrdiff_t x_row, size_t n, size_t d, size_t w,
+                         const double *records, size_t n_groups, const intptr_t *codes) {
+    switch (kind) {
+    case DIVIDE: return NAME(grouped_divide)(y, y_row, x, x_row, n, d, w, records, n_groups, codes);
+    case DIVIDE | MULTIPLY: return NAME(grouped_divide_multiply)(y, y_row, x, x_row, n, d, w, records, n_groups, codes);
+    case DIVIDE | CLIP: return NAME(grouped_divide_clip)(y, y_row, x, x_row, n, d, w, records, n_groups, codes);
+    default: return NAME(grouped_divide_multiply_clip)(y, y_row, x, x_row, n, d, w, records, n_groups, codes);
+    }
+}
+
+/* Map n rows by codes, where there are as many rows as groups and one stage; -1 if this is not the way. Rows whose columns
+   do not lie together pass through a block where they do. */
+static int NAME(apply_grouped)(int kind, T *y, ptrdiff_t y_row, ptrdiff_t y_column, const T *x, ptrdiff_t x_row,
+                               ptrdiff_t x_column, size_t n, size_t d, const double *parameters, size_t n_groups,
+                               const intptr_t *codes) {
+    if (n < n_groups || !(kind & DIVIDE) || kind >= SQUASH) return -1;
+    size_t w = d <= 2 ? d : (d + 3) / 4 * 4, lanes = APPLY_ROWS * d;
+    double *records = records_of(kind, parameters, n_groups, d, w);
+    int status = 0, packed = x_column == 1 && y_column == 1;
+    T *in = packed ? NULL : malloc(2 * lanes * sizeof(T)), *out = in ? in + lanes : NULL;
+    if (!records || !(packed || in)) status = 2;
+    else if (packed) status = NAME(grouped)(kind, y, y_row, x, x_row, n, d, w, records, n_groups, codes);
+    for (size_t i = 0, rows; !packed && i < n && !status; i += rows, x += (ptrdiff_t)rows * x_row, y += (ptrdiff_t)rows * y_row) {
+        rows = n - i < APPLY_ROWS ? n - i : APPLY_ROWS;
+        for (size_t j = 0; j < d; j++)
+            for (size_t r = 0; r < rows; r++) in[r * d + j] = x[(ptrdiff_t)r * x_row + (ptrdiff_t)j * x_column];
+        status = NAME(grouped)(kind, out, (ptrdiff_t)d, in, (ptrdiff_t)d, rows, d, w, records, n_groups, codes + i);
+        for (size_t j = 0; j < d && !status; j++)
+            for (size_t r = 0; r < rows; r++) y[(ptrdiff_t)r * y_row + (ptrdiff_t)j * y_column] = out[r * d + j];
+    }
+    free(in);
+    free(records);
+    return status;
+}
+
 /* Apply to n rows of d columns. The parameters are of shape (n_stages, PARAMETERS, n_groups, d), strides in elements;
    with codes each row takes its own group's parameters. Returns 1 at an infinity, 2 without memory, 3 at a bad code. */
 static int NAME(apply)(T *y, ptrdiff_t y_row, ptrdiff_t y_column, const T *x, ptrdiff_t x_row, ptrdiff_t x_column,
@@ -75,6 +157,11 @@ static int NAME(apply)(T *y, ptrdiff_t y_row, ptrdiff_t y_column, const T *x, pt
                        size_t n_groups, const intptr_t *codes) {
     size_t n_cells = n_groups * d, n_parameters = n_stages * PARAMETERS, n_parts = 1, k = 1;
     int status = 0, packed = x_column == 1 && y_column == 1;
+    if (codes && n_stages == 1) {
+        status = NAME(apply_grouped)(kinds[0], y, y_row, y_column, x, x_row, x_column, n, d, parameters, n_groups, codes);
+        if (status >= 0) return status;
+        status = 0;
+    }
     if (d == 1 && x_row == 1 && y_row == 1) packed = 1;
     if (!codes && x_row == 1 && y_row == 1 && n > 1 && d > 1) { /* Fortran order: each column is a table of its own */
         n_parts = d;

@@ -7,7 +7,7 @@
 
 #include "portable.h"
 
-enum { SKNORM_OK = 0, SKNORM_INFINITE = 1, SKNORM_NO_MEMORY = 2, SKNORM_BAD_CODE = 3 };
+enum { SKNORM_OK = 0, SKNORM_INFINITE = 1, SKNORM_NO_MEMORY = 2, SKNORM_BAD_CODE = 3, SKNORM_OVERFLOW = 4 };
 
 /* The rows of a table of statistics, each of n_cells doubles. */
 enum { ROW_MEAN, ROW_LOW, ROW_M2, ROW_COUNT, ROW_MIN, ROW_MAX, N_ROWS };

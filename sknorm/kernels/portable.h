@@ -45,8 +45,12 @@
 enum { SKNORM_AHEAD = 40960 };
 #if defined(__GNUC__) || defined(__clang__)
 #define SKNORM_PREFETCH(address) __builtin_prefetch(address, 0, 2)
+#define SKNORM_PREFETCH_FIRST(address) __builtin_prefetch(address, 0, 3) /* in the first-level cache */
+#define SKNORM_PREFETCH_WRITE(address) __builtin_prefetch(address, 1, 3)
 #else
 #define SKNORM_PREFETCH(address) ((void)(address))
+#define SKNORM_PREFETCH_FIRST(address) ((void)(address))
+#define SKNORM_PREFETCH_WRITE(address) ((void)(address))
 #endif
 
 #define SKNORM_JOIN_(a, b) a##_##b

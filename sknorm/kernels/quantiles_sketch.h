@@ -85,14 +85,10 @@ SKNORM_INLINE int sknorm_pairs_reserve(sknorm_pairs *pairs, ptrdiff_t n) {
     return sknorm_reserve(&pairs->value, n) < 0 || sknorm_reserve(&pairs->weight, n) < 0 ? -1 : 0;
 }
 
-/* Merge two sorted lists of weighted values. */
-static int sknorm_merge_pairs(const double *a, const double *a_weight, ptrdiff_t n_a, const double *b,
-                              const double *b_weight, ptrdiff_t n_b, sknorm_pairs *out) {
+/* Merge two sorted lists of weighted values; of equal ones those of a come first. */
+static void sknorm_merge_weighted(const double *a, const double *a_weight, ptrdiff_t n_a, const double *b,
+                                  const double *b_weight, ptrdiff_t n_b, double *values, double *weights) {
     ptrdiff_t i = 0, j = 0, m = 0, first;
-    double *values, *weights;
-    if (sknorm_pairs_reserve(out, n_a + n_b) < 0) return -1;
-    values = out->value.item;
-    weights = out->weight.item;
     for (; i < n_a && j < n_b; m++) {
         /* Masks, not branches, as above; compilers do not make selects of these by themselves. */
         uint64_t x, y, x_weight, y_weight, mask;
@@ -116,11 +112,17 @@ static int sknorm_merge_pairs(const double *a, const double *a_weight, ptrdiff_t
         memcpy(values + m, b + j, (size_t)(n_b - j) * sizeof(double));
         memcpy(weights + m, b_weight + j, (size_t)(n_b - j) * sizeof(double));
     }
+}
+
+static int sknorm_merge_pairs(const double *a, const double *a_weight, ptrdiff_t n_a, const double *b,
+                              const double *b_weight, ptrdiff_t n_b, sknorm_pairs *out) {
+    if (sknorm_pairs_reserve(out, n_a + n_b) < 0) return -1;
+    sknorm_merge_weighted(a, a_weight, n_a, b, b_weight, n_b, out->value.item, out->weight.item);
     out->value.n = out->weight.n = n_a + n_b;
     return 0;
 }
 
-/* Do the same with equal values made one; without weights b's items weigh 1. */
+/* Do as sknorm_merge_pairs with equal values made one; without weights b's items weigh 1. */
 static int sknorm_merge_distinct(const double *a, const double *a_weight, ptrdiff_t n_a, const double *b,
                                  const double *b_weight, ptrdiff_t n_b, sknorm_pairs *out) {
     ptrdiff_t i = 0, j = 0, m = 0, first;

@@ -34,15 +34,15 @@ static int exponent_of(double value) {
     return j;
 }
 
-/* Scale 1 for a constant: scikit-learn's rule for what is no standard deviation. */
-#define UNIT_WHERE_CONSTANT(scale) ((scale) < 10 * DBL_EPSILON ? 1.0 : (scale))
+/* scikit-learn's rule for a constant, where the scale is no standard deviation. */
+#define IS_CONSTANT(scale) ((scale) < 10 * DBL_EPSILON)
 
-/* The standard deviation, 1 for a constant and where ddof leaves no freedom. */
-SKNORM_INLINE double deviation_of(double n, double mean, double m2, double ddof) {
+/* The standard deviation; `constant` for a constant and where ddof leaves no freedom. */
+SKNORM_INLINE double deviation_of(double n, double mean, double m2, double ddof, double constant) {
     double freedom = n - ddof, variance = m2 / (freedom > 0 ? freedom : 1);
     variance = freedom > 0 ? variance : 0;
     double bound = DBL_EPSILON * LESSER(n, MOST_ROWS_FOR_CONSTANT), off = bound * mean, root = sqrt(variance);
-    return variance <= bound * variance + off * off ? 1 : root;
+    return variance <= bound * variance + off * off ? constant : root;
 }
 
 /* Where the fields of a row of cells lie. */
@@ -56,8 +56,8 @@ SKNORM_INLINE Fields fields_of(double *cells, size_t pitch) {
     return f;
 }
 
-/* Centre and scale of w cells; NaN without a value. */
-SKNORM_INLINE void derive(const Rule *rule, Fields f, size_t w, double *SKNORM_RESTRICT centre,
+/* Centre and scale of w cells; NaN without a value, and the scale of a constant is `constant`: 1 to divide by. */
+SKNORM_INLINE void derive(const Rule *rule, Fields f, size_t w, double constant, double *SKNORM_RESTRICT centre,
                           double *SKNORM_RESTRICT scale) {
     const double *mean = f.mean, *m2 = f.m2, *n = f.n, *min = f.min, *max = f.max;
     switch (rule->centre) {
@@ -76,7 +76,7 @@ SKNORM_INLINE void derive(const Rule *rule, Fields f, size_t w, double *SKNORM_R
     case SCALE_STD:
         SKNORM_INDEPENDENT
         for (size_t j = 0; j < w; j++) {
-            double deviation = deviation_of(n[j], mean[j], m2[j], rule->ddof);
+            double deviation = deviation_of(n[j], mean[j], m2[j], rule->ddof, constant);
             scale[j] = n[j] > 0 ? deviation : NAN;
         }
         break;
@@ -84,14 +84,14 @@ SKNORM_INLINE void derive(const Rule *rule, Fields f, size_t w, double *SKNORM_R
         SKNORM_INDEPENDENT
         for (size_t j = 0; j < w; j++) {
             double span = max[j] - min[j];
-            scale[j] = n[j] > 0 ? UNIT_WHERE_CONSTANT(span) : NAN;
+            scale[j] = n[j] > 0 ? (IS_CONSTANT(span) ? constant : span) : NAN;
         }
         break;
     case SCALE_MAX_ABS:
         SKNORM_INDEPENDENT
         for (size_t j = 0; j < w; j++) {
             double most = GREATER(-min[j], max[j]);
-            scale[j] = n[j] > 0 ? UNIT_WHERE_CONSTANT(most) : NAN;
+            scale[j] = n[j] > 0 ? (IS_CONSTANT(most) ? constant : most) : NAN;
         }
         break;
     case SCALE_POWER:
@@ -133,8 +133,9 @@ SKNORM_INLINE void scale_row(const Rule *rule, const double *SKNORM_RESTRICT x, 
 }
 
 /* The same for a whole table. */
-SKNORM_CLONES_256 void derive_table(const Rule *rule, Fields f, size_t w, double *centre, double *scale) {
-    derive(rule, f, w, centre, scale);
+SKNORM_CLONES_256 void derive_table(const Rule *rule, Fields f, size_t w, double constant, double *centre,
+                                    double *scale) {
+    derive(rule, f, w, constant, centre, scale);
 }
 
 #endif

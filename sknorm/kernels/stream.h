@@ -5,9 +5,7 @@
    merge_cell, so a row learned here and a batch of one row merged into a table give the same bits (but for a mean whose
    m2 overflows, which no scaler takes).
 
-   Forgetting by half-life: the weight of a value doubles every half_life values, which is as if those before it lost
-   half of theirs. Nothing old is touched then, so nothing is rounded; when the weight reaches 2, all are divided by it.
-   `phase` tells how many values ago it was 1 (-1 before the first value).
+   Forgetting by half-life: see aging.h.
 
    Forgetting by window: rows go into panes of `length` rows, of which a ring keeps enough for the last `window` rows; the
    oldest is dropped whole as soon as the others suffice. */
@@ -17,12 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aging.h"
 #include "lanes.h"
-
-enum { SKNORM_OVERFLOW = 4 };
-
-/* Lanes are padded to a multiple of this; a block has so many rows, fewer where they are wide. */
-enum { SKNORM_PAD = 4, SKNORM_STREAM_ROWS = 64, SKNORM_STREAM_BLOCK = 8192 };
+#include "rows.h"
 
 /* What is learned, and how the past counts. */
 typedef struct {
@@ -32,9 +27,9 @@ typedef struct {
     double *cells; /* the lanes being learned, all fields */
     double *view;  /* where what is known is put together, if it is not the cells themselves */
     double *weight, *centre, *scale, *poison;
-    /* half-life, 0 without: phase, weight of the newest value, and 1 / it; whether all columns are in one phase */
-    double half_life, *phase, *growth, *shrink;
-    int uniform;
+    double half_life; /* 0 without */
+    Age age;
+    int uniform; /* whether all columns are in one phase */
     /* window, 0 without, in rows; rows in a pane, panes in the ring, rows so far, and rows in the open pane */
     size_t window, length, n_panes, seen, open_rows;
     size_t first, last; /* the closed panes that count: from first to before last */
@@ -105,44 +100,10 @@ SKNORM_INLINE void count_row(Stream *s, double weight) {
     if (s->open_rows == s->length || (s->window - s->open_rows) % s->length == 0) move_window(s);
 }
 
-/* The weight of the newest value in a lane, from its phase; 1 before the first. */
-static void weigh_lane(Stream *s, size_t j) {
-    s->growth[j] = s->phase[j] > 0 ? exp2(s->phase[j] / s->half_life) : 1;
-    s->shrink[j] = 1 / s->growth[j];
-}
-
-/* The phase of the next value; all values so far are to be multiplied by *factor, a power of two. */
-static double next_phase(double phase, double half_life, double *factor) {
-    *factor = 1;
-    phase += 1;
-    if (phase < half_life) return phase;
-    double rest = fmod(phase, half_life), turns = rint((phase - rest) / half_life);
-    *factor = turns < 1100 ? ldexp(1, -(int)turns) : 0;
-    return rest;
-}
-
 /* Let the values of a row age those before them in their lanes. */
 SKNORM_CLONES_256 void age_row(Stream *s, const double *x) {
-    double *n = s->cells + ROW_COUNT * s->w, *m2 = s->cells + ROW_M2 * s->w, factor;
-    size_t missing = 0, like = s->w;
-    for (size_t j = 0; j < s->d; j++) missing += x[j] != x[j];
-    if (s->uniform && !missing) { /* all lanes at once, the padding too */
-        double phase = next_phase(s->phase[0], s->half_life, &factor);
-        double growth = exp2(phase / s->half_life), shrink = 1 / growth;
-        for (size_t j = 0; j < s->w; j++) s->phase[j] = phase, s->growth[j] = growth, s->shrink[j] = shrink;
-        if (factor != 1)
-            for (size_t j = 0; j < s->w; j++) n[j] *= factor, m2[j] *= factor;
-        return;
-    }
-    s->uniform = 0;
-    for (size_t j = 0; j < s->d; j++) {
-        if (x[j] != x[j]) continue;
-        s->phase[j] = next_phase(s->phase[j], s->half_life, &factor);
-        n[j] *= factor, m2[j] *= factor;
-        if (like < j && s->phase[like] == s->phase[j]) s->growth[j] = s->growth[like], s->shrink[j] = s->shrink[like];
-        else weigh_lane(s, j);
-        like = j;
-    }
+    double *n = s->cells + ROW_COUNT * s->w, *m2 = s->cells + ROW_M2 * s->w;
+    s->uniform = age_lanes(s->age, s->half_life, x, s->d, s->w, n, m2, s->uniform);
 }
 
 /* What is known now: closed panes and the open one, or weights as of the last value. */
@@ -150,38 +111,16 @@ SKNORM_INLINE Fields known(Stream *s) {
     Fields f = fields_of(s->cells, s->w), view = fields_of(s->view, s->w);
     if (s->window) merge_rows(view, fields_of(s->closed, s->w), f, s->w, s->moments, s->extremes);
     else if (s->half_life > 0) {
-        for (size_t j = 0; j < s->w; j++) view.n[j] = f.n[j] * s->shrink[j], view.m2[j] = f.m2[j] * s->shrink[j];
+        for (size_t j = 0; j < s->w; j++) view.n[j] = f.n[j] * s->age.shrink[j], view.m2[j] = f.m2[j] * s->age.shrink[j];
         view.mean = f.mean, view.low = f.low, view.min = f.min, view.max = f.max;
     } else
         view = f;
     return view;
 }
 
-/* derive, scale_row and learn_row of a z-score in one loop, where nothing is forgotten and every row weighs 1: what one
-   of them makes stays in registers for the next, which takes 5.1 ns a value where the three take 6.1. */
-SKNORM_INLINE void standardize_row(double ddof, Fields f, size_t w, const double *SKNORM_RESTRICT x,
-                                   double *SKNORM_RESTRICT y) {
-    double *mean = f.mean, *low = f.low, *m2 = f.m2, *n = f.n;
-    SKNORM_INDEPENDENT
-    for (size_t j = 0; j < w; j++) {
-        double v = x[j], n_a = n[j], n_b = v == v ? 1 : 0, deviation = deviation_of(n_a, mean[j], m2[j], ddof), a, b, c;
-        y[j] = (v - (n_a > 0 ? mean[j] : v)) / (n_a > 0 ? deviation : 1);
-        merge_lane(n_a, mean[j], low[j], m2[j], n_b, v == v ? v : mean[j], 0, 0, &a, &b, &c);
-        mean[j] = a, low[j] = b, m2[j] = c, n[j] = n_a + n_b;
-    }
-}
-
-/* Whether what overflows may be finite again later, so that every row must be looked at: a window drops rows, and
-   m2 / (n - ddof) is large where the difference is a fraction. */
-static int may_recover(const Stream *s, const double *weights) {
-    double ddof = s->rule->ddof;
-    return s->window || weights || ddof != floor(ddof) || (s->half_life > 0 && ddof > 0);
-}
-
 static int is_plain_z_score(const Stream *s, const double *weights) {
-    const Rule *rule = s->rule;
-    return rule && rule->centre == CENTRE_MEAN && rule->scale == SCALE_STD && !rule->gained && rule->bound == BOUND_NONE &&
-           !(s->half_life > 0) && !may_recover(s, weights);
+    return s->rule && is_z_score(s->rule) && !(s->half_life > 0) &&
+           !may_recover(s->rule, s->half_life, s->window, weights);
 }
 
 /* Take a block of rows, contiguous in x; what is scaled goes to y. */
@@ -193,38 +132,26 @@ SKNORM_CLONES_256 int follow_block(Stream *s, const double *SKNORM_RESTRICT x, d
         for (size_t r = 0; r < rows; r++, x += w, y += w) standardize_row(s->rule->ddof, f, w, x, y);
         return SKNORM_OK;
     }
-    s->uniform = 1;
-    for (size_t j = 1; j < s->d; j++) s->uniform &= s->phase[j] == s->phase[0];
+    s->uniform = one_phase(s->age.phase, s->d);
     for (size_t r = 0; r < rows; r++, x += w, y += w) {
         double weight = weights ? weights[r] : 1;
         if (s->rule) {
             Fields f = known(s);
-            derive(s->rule, f, w, s->centre, s->scale);
-            if (may_recover(s, weights)) { /* else what overflows stays so until the end, where the caller looks */
-                double *poison = s->poison, ddof = s->rule->ddof;
-                if (s->rule->scale == SCALE_RANGE) {
-                    SKNORM_INDEPENDENT
-                    for (size_t j = 0; j < w; j++) poison[j] += f.n[j] > 0 ? (f.max[j] - f.min[j]) * 0 : 0;
-                } else if (s->moments) {
-                    SKNORM_INDEPENDENT
-                    for (size_t j = 0; j < w; j++) poison[j] += f.m2[j] / (f.n[j] > ddof ? f.n[j] - ddof : 1) * 0;
-                }
-            }
+            derive(s->rule, f, w, 1, s->centre, s->scale);
+            if (may_recover(s->rule, s->half_life, s->window, weights)) poison_row(s->rule, f, w, s->poison, s->moments);
             scale_row(s->rule, x, y, w, f.n, s->centre, s->scale);
         }
         if (weight == 0) continue;
         if (s->half_life > 0) {
             age_row(s, x);
             SKNORM_INDEPENDENT
-            for (size_t j = 0; j < w; j++) s->weight[j] = weight * s->growth[j];
+            for (size_t j = 0; j < w; j++) s->weight[j] = weight * s->age.growth[j];
         } else if (weights)
             for (size_t j = 0; j < w; j++) s->weight[j] = weight;
         learn_row(fields_of(s->cells, w), w, x, s->weight, s->moments, s->extremes);
         if (s->window) count_row(s, weight);
     }
-    for (size_t j = 0; j < w; j++)
-        if (s->poison[j] != s->poison[j]) return SKNORM_OVERFLOW;
-    return SKNORM_OK;
+    return poisoned(s->poison, w) ? SKNORM_OVERFLOW : SKNORM_OK;
 }
 
 /* The state outside: the rows first_row to last_row of a table of d cells for each pane, and a phase for each column. */
@@ -233,8 +160,6 @@ typedef struct {
     size_t d;
     int first_row, last_row;
 } State;
-
-static size_t padded(size_t d) { return (d + SKNORM_PAD - 1) / SKNORM_PAD * SKNORM_PAD; }
 
 /* Copy one pane of a state to lanes, or back. */
 static void carry_pane(const Stream *s, State state, size_t index, double *lanes, int back) {
@@ -259,16 +184,16 @@ static double *load_state(Stream *s, State state) {
     s->before = next, next += N_ROWS * w;
     s->ring = next, next += panes * N_ROWS * w;
     s->suffix = next, next += panes * N_ROWS * w;
-    s->phase = next, next += w;
-    s->growth = next, next += w;
-    s->shrink = next, next += w;
+    s->age.phase = next, next += w;
+    s->age.growth = next, next += w;
+    s->age.shrink = next, next += w;
     s->weight = next, next += w;
     s->centre = next, next += w;
     s->scale = next, next += w;
     s->poison = next;
     empty(s->cells, w);
     empty(s->view, w);
-    for (size_t j = 0; j < w; j++) s->weight[j] = 1, s->poison[j] = 0, s->phase[j] = -1;
+    for (size_t j = 0; j < w; j++) s->weight[j] = 1, s->poison[j] = 0, s->age.phase[j] = -1;
     if (s->window) {
         for (size_t i = 0; i < panes; i++) {
             empty(pane(s, i), w);
@@ -279,8 +204,8 @@ static double *load_state(Stream *s, State state) {
     } else
         carry_pane(s, state, 0, s->cells, 0);
     if (s->half_life > 0) {
-        memcpy(s->phase, state.phase, state.d * sizeof(double));
-        for (size_t j = 0; j < w; j++) weigh_lane(s, j);
+        memcpy(s->age.phase, state.phase, state.d * sizeof(double));
+        for (size_t j = 0; j < w; j++) weigh_lane(s->age, s->half_life, j);
     }
     return room;
 }
@@ -291,7 +216,7 @@ static void store_state(Stream *s, State state) {
         for (size_t i = 0; i < s->n_panes; i++) carry_pane(s, state, i, pane(s, i), 1);
     } else
         carry_pane(s, state, 0, s->cells, 1);
-    if (s->half_life > 0) memcpy(state.phase, s->phase, state.d * sizeof(double));
+    if (s->half_life > 0) memcpy(state.phase, s->age.phase, state.d * sizeof(double));
 }
 
 /* Read what a state says now into a table of d cells with the same rows. */

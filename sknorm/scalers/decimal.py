@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sknorm._base import Scaler
-from sknorm._fitted import fitted
+from sknorm._fitted import fitted_columns
 from sknorm.scalers._attributes import MaxAbsAttributes
 from sknorm.statistics import Extremes
 from sknorm.statistics.rule import Rule, exponents
@@ -73,12 +73,12 @@ class DecimalScaler(MaxAbsAttributes, Scaler):
     def _rule(self) -> Rule:
         return Rule(scale="power")
 
-    @fitted
-    def exponent_(self) -> NDArray[np.int64]:
+    @fitted_columns
+    def exponent_(self, statistic: Extremes) -> NDArray[np.int64]:
         """The exponent of ten of every column."""
-        return exponents(self._learned.statistic.max_abs())[0]
+        return exponents(statistic.max_abs())
 
-    @fitted
-    def scale_(self) -> NDArray[np.float64]:
+    @fitted_columns
+    def scale_(self, statistic: Extremes) -> NDArray[np.float64]:
         """The divisor of every column."""
-        return self._scale_read()
+        return self._scale_of(statistic)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sknorm._base import Scaler
-from sknorm._fitted import fitted
+from sknorm._fitted import fitted_columns
 from sknorm.scalers._attributes import MaxAbsAttributes
 from sknorm.statistics import Extremes
 from sknorm.statistics.rule import Rule
@@ -67,7 +67,7 @@ class MaxAbsScaler(MaxAbsAttributes, Scaler):
     def _rule(self) -> Rule:
         return Rule(scale="max_abs")
 
-    @fitted
-    def scale_(self) -> NDArray[np.float64]:
+    @fitted_columns
+    def scale_(self, statistic: Extremes) -> NDArray[np.float64]:
         """The divisor of every column."""
-        return self._scale_read()
+        return self._scale_of(statistic)

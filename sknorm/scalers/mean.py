@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sknorm._base import Scaler
-from sknorm._fitted import fitted, nan_where_unseen
+from sknorm._fitted import fitted_columns, nan_where_unseen
 from sknorm._learned import refuse_overflow
 from sknorm.scalers._attributes import RangeAttributes
 from sknorm.statistics import MomentsAndExtremes
@@ -78,13 +78,12 @@ class MeanScaler(RangeAttributes, Scaler):
     def _rule(self) -> Rule:
         return Rule("mean", "range")
 
-    @fitted
-    def mean_(self) -> NDArray[np.float64]:
+    @fitted_columns
+    def mean_(self, statistic: MomentsAndExtremes) -> NDArray[np.float64]:
         """The means."""
-        statistic = self._learned.statistic
-        return nan_where_unseen(statistic.mean, statistic.count)[0]
+        return nan_where_unseen(statistic.mean, statistic.count)
 
-    @fitted
-    def scale_(self) -> NDArray[np.float64]:
+    @fitted_columns
+    def scale_(self, statistic: MomentsAndExtremes) -> NDArray[np.float64]:
         """The range, 1 for a constant."""
-        return self._scale_read()
+        return self._scale_of(statistic)

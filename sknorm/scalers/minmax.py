@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sknorm._base import Scaler
 from sknorm._clipping import check_pair
-from sknorm._fitted import fitted
+from sknorm._fitted import fitted_columns, nan_where_unseen
 from sknorm._learned import refuse_overflow
 from sknorm.scalers._attributes import RangeAttributes
 from sknorm.statistics import Extremes
@@ -112,16 +112,18 @@ class MinMaxScaler(RangeAttributes, Scaler):
         low, high = (float(bound) for bound in self.feature_range)
         return Rule("min", "range", gain=largest_gain(low, high), shift=low)
 
-    @fitted
-    def scale_(self) -> NDArray[np.float64]:
+    @fitted_columns
+    def scale_(self, statistic: Extremes) -> NDArray[np.float64]:
         """The factor of every column, as scikit-learn has it."""
         low, high = self.feature_range
-        return (high - low) / self._scale_read()
+        return (high - low) / self._scale_of(statistic)
 
-    @fitted
-    def min_(self) -> NDArray[np.float64]:
+    @fitted_columns
+    def min_(self, statistic: Extremes) -> NDArray[np.float64]:
         """The offset of every column, as scikit-learn has it."""
-        return self.feature_range[0] - self.data_min_ * self.scale_
+        low, high = self.feature_range
+        low_of_data = nan_where_unseen(statistic.min, statistic.count)
+        return low - low_of_data * ((high - low) / self._scale_of(statistic))
 
 
 def largest_gain(low: float, high: float) -> float:

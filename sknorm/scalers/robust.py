@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from sknorm._base import Scaler
 from sknorm._clipping import check_pair
-from sknorm._fitted import EPS, fitted, unit_where_constant
+from sknorm._fitted import EPS, constant_as, fitted_columns
 from sknorm._learned import refuse_overflow
 from sknorm.maps import Affine
 from sknorm.statistics import Quantiles
@@ -146,9 +146,15 @@ class RobustScaler(Scaler):
                 "See docstring for motivation and alternatives."
             )
 
-    def _begin(self, X: Any, sample_weight: NDArray[np.float64] | None) -> Quantiles:
-        low, high = (percent / 100 for percent in self.quantile_range)
-        return Quantiles.exact(X, sample_weight, probabilities=(low, 0.5, high), mad=self.scale == "mad")
+    def _begin(
+        self,
+        X: Any,
+        sample_weight: NDArray[np.float64] | None,
+        codes: NDArray[np.intp] | None = None,
+        n_groups: int = 1,
+    ) -> Quantiles:
+        probabilities = (self.quantile_range[0] / 100, 0.5, self.quantile_range[1] / 100)
+        return Quantiles.exact(X, sample_weight, codes, n_groups, probabilities=probabilities, mad=self.scale == "mad")
 
     def _check_overflow(self, statistic: Quantiles, names: Any) -> None:
         with np.errstate(over="ignore"):
@@ -156,9 +162,9 @@ class RobustScaler(Scaler):
         if np.isposinf(span).any():  # no scale is wider, and a sketch takes long to read
             refuse_overflow(self._scale(statistic), statistic.count, "scale", names)
 
-    def _derive(self, statistic: Quantiles) -> Affine:
+    def _derive(self, statistic: Quantiles, constant: float = 1.0) -> Affine:
         centre = statistic.quantile(0.5) if self.with_centering else None
-        scale = self._scale(statistic) if self.with_scaling else None
+        scale = self._scale(statistic, constant) if self.with_scaling else None
         return Affine(centre, scale)
 
     def _spread(self, statistic: Quantiles) -> NDArray[np.float64]:
@@ -170,28 +176,28 @@ class RobustScaler(Scaler):
             lower, upper = statistic.quantiles((low / 100, high / 100))
             return upper - lower
 
-    def _scale(self, statistic: Quantiles) -> NDArray[np.float64]:
+    def _scale(self, statistic: Quantiles, constant: float = 1.0) -> NDArray[np.float64]:
         spread = self._spread(statistic)
-        scale = unit_where_constant(spread)
+        scale = constant_as(spread, constant)
         if self.zero_iqr == "range":
             with np.errstate(over="ignore", invalid="ignore"):
                 span = statistic.max - statistic.min
-            scale = np.where(spread < 10 * EPS, unit_where_constant(span), scale)
+            scale = np.where(spread < 10 * EPS, constant_as(span, constant), scale)
         if self.unit_variance:
             low, high = self.quantile_range
             with np.errstate(over="ignore"):
                 scale = scale / (MAD_OF_NORMAL if self.scale == "mad" else ndtri(high / 100) - ndtri(low / 100))
         return scale
 
-    @fitted
-    def center_(self) -> NDArray[np.float64] | None:
+    @fitted_columns
+    def center_(self, statistic: Quantiles) -> NDArray[np.float64] | None:
         """The medians."""
-        return self._learned.statistic.quantile(0.5)[0] if self.with_centering else None
+        return statistic.quantile(0.5) if self.with_centering else None
 
-    @fitted
-    def scale_(self) -> NDArray[np.float64] | None:
+    @fitted_columns
+    def scale_(self, statistic: Quantiles) -> NDArray[np.float64] | None:
         """The divisors."""
-        return self._scale(self._learned.statistic)[0] if self.with_scaling else None
+        return self._scale(statistic) if self.with_scaling else None
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

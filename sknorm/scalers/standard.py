@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval
 
 from sknorm._base import Scaler
-from sknorm._fitted import as_counted, fitted, nan_where_unseen
+from sknorm._fitted import as_counted, fitted, fitted_columns, nan_where_unseen
 from sknorm._learned import refuse_overflow, refuse_weight
 from sknorm.statistics import Moments
 from sknorm.statistics.rule import Rule
@@ -182,23 +182,22 @@ class StandardScaler(Scaler):
         """
         return self._inverse_transform(X, self.copy if copy is None else copy)
 
-    @fitted
-    def mean_(self) -> NDArray[np.float64] | None:
+    @fitted_columns
+    def mean_(self, statistic: Moments) -> NDArray[np.float64] | None:
         """The means."""
         if not self.with_mean and not self.with_std:
             return None
-        statistic = self._learned.statistic
-        return nan_where_unseen(statistic.mean, statistic.count)[0]
+        return nan_where_unseen(statistic.mean, statistic.count)
 
-    @fitted
-    def var_(self) -> NDArray[np.float64] | None:
+    @fitted_columns
+    def var_(self, statistic: Moments) -> NDArray[np.float64] | None:
         """The variances."""
-        return self._learned.statistic.variance(self.ddof)[0] if self.with_std else None
+        return statistic.variance(self.ddof) if self.with_std else None
 
-    @fitted
-    def scale_(self) -> NDArray[np.float64] | None:
+    @fitted_columns
+    def scale_(self, statistic: Moments) -> NDArray[np.float64] | None:
         """The standard deviations, 1 for a constant."""
-        return self._scale_read() if self.with_std else None
+        return self._scale_of(statistic) if self.with_std else None
 
     @fitted
     def n_samples_seen_(self) -> Any:

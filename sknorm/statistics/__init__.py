@@ -5,7 +5,8 @@ from sknorm.statistics.decayed import Decayed
 from sknorm.statistics.extremes import Extremes, MomentsAndExtremes
 from sknorm.statistics.moments import Moments
 from sknorm.statistics.quantiles import Quantiles
-from sknorm.statistics.windowed import Windowed, WindowedQuantiles, WindowedTable
+from sknorm.statistics.windowed import Windowed, WindowedTable
+from sknorm.statistics.windowed_quantiles import WindowedQuantiles
 
 __all__ = [
     "Decayed",

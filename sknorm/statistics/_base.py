@@ -37,8 +37,10 @@ class Statistic(ABC):
         """Return the statistic of the rows of both; neither changes."""
 
     @abstractmethod
-    def after(self, X: Any, sample_weight: NDArray[np.float64] | None = None) -> Self:
-        """Return the statistic of these rows, then those of a batch; ungrouped.
+    def after(
+        self, X: Any, sample_weight: NDArray[np.float64] | None = None, codes: NDArray[np.intp] | None = None
+    ) -> Self:
+        """Return the statistic of these rows, then those of a batch.
 
         Parameters
         ----------
@@ -46,6 +48,8 @@ class Statistic(ABC):
             The batch. In a sparse matrix an implicit zero is a value like any other.
         sample_weight : ndarray of shape (n_samples,), float64, or None
             Finite and not negative.
+        codes : ndarray of shape (n_samples,), intp, or None
+            The group of each row, in ``range(n_groups)``; None where there is one group.
 
         Raises
         ------
@@ -56,6 +60,19 @@ class Statistic(ABC):
     def now(self) -> Any:
         """Return what a scaler reads: a statistic of all rows that count, with the weights that they have by now."""
         return self
+
+    @abstractmethod
+    def take(self, groups: NDArray[np.intp]) -> Self:
+        """Return the statistic of these groups, in this order."""
+
+    @abstractmethod
+    def store(self) -> Any:
+        """Return a `Store` that begins with these groups."""
+
+    @property
+    @abstractmethod
+    def n_groups(self) -> int:
+        """The number of groups."""
 
     @property
     def n_rows(self) -> float | None:
@@ -115,8 +132,16 @@ class Unordered(Statistic):
             If a code lies outside ``range(n_groups)``.
         """
 
-    def after(self, X: Any, sample_weight: NDArray[np.float64] | None = None) -> Self:
-        return self.merge(type(self).of(X, sample_weight))
+    def after(
+        self, X: Any, sample_weight: NDArray[np.float64] | None = None, codes: NDArray[np.intp] | None = None
+    ) -> Self:
+        return self.merge(type(self).of(X, sample_weight, codes, self.n_groups))
+
+    count: NDArray[np.float64]
+
+    @property
+    def n_groups(self) -> int:
+        return self.count.shape[0]
 
 
 def check_codes(codes: NDArray[np.intp] | None, n_groups: int, n_samples: int) -> NDArray[np.intp] | None:

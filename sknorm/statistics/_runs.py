@@ -14,6 +14,9 @@ from sknorm._errors import infinity_error
 from sknorm.kernels import _quantiles as kernels
 from sknorm.statistics.sparse import entries_of
 
+# Values of a grouped batch that are sorted at once: their sorted copy takes 128 MB, and as much again with weights.
+GROUPED = 1 << 24
+
 
 @dataclass(frozen=True, slots=True)
 class Runs:
@@ -56,8 +59,10 @@ def runs_of(
     if sparse.issparse(X):
         yield sparse_runs(X, sample_weight, codes, n_groups)
         return
-    # Half a megabyte of sorted runs stays in the second-level cache; a grouped chunk outweighs the cells it meets.
-    rows = max(1024, (1 << 16) // max(X.shape[1], 1), 0 if codes is None else 8 * n_groups)
+    # Half a megabyte of sorted runs stays in the second-level cache. Groups are sorted one by one, which stay there
+    # anyway, and every chunk passes over all of them: the fewer the better.
+    values = 1 << 16 if codes is None else GROUPED
+    rows = max(1024, values // max(X.shape[1], 1), 0 if codes is None else 8 * n_groups)
     for start in range(0, len(X), rows):
         part = slice(start, start + rows)
         yield dense_runs(
@@ -74,7 +79,7 @@ def dense_runs(
     codes: NDArray[np.intp] | None = None,
     n_groups: int = 1,
 ) -> Runs:
-    """Sort the columns of a dense batch.
+    """Sort the columns of a dense batch, group by group.
 
     Raises
     ------
@@ -82,34 +87,23 @@ def dense_runs(
         If X holds an infinity.
     """
     n_rows, n_features = X.shape
-    if sample_weight is None and codes is None:
-        columns = np.empty((n_features, n_rows))
-        lengths = np.empty(n_features, np.int64)
-        low, high = np.full(n_features, np.inf), np.full(n_features, -np.inf)
-        if not kernels.sort_columns(X, columns, lengths, low, high):
-            raise infinity_error(X.dtype)
-        starts = np.arange(n_features, dtype=np.int64) * n_rows
-        count = lengths.astype(np.float64)
-        return Runs(columns.reshape(-1), None, starts, lengths, count[None], low[None], high[None])
-    if np.isinf(X).any():
+    if sample_weight is not None or codes is not None:
+        return _sorted(X, sample_weight, codes, n_groups, (n_groups, n_features))
+    columns = np.empty((n_features, n_rows))
+    lengths = np.empty(n_features, np.int64)
+    low, high = np.full(n_features, np.inf), np.full(n_features, -np.inf)
+    if not kernels.sort_columns(X, columns, lengths, low, high):
         raise infinity_error(X.dtype)
-    rows = np.arange(n_rows) if sample_weight is None else np.flatnonzero(sample_weight > 0)
-    values = X[rows].astype(np.float64).reshape(-1)
-    cells = (np.zeros(1, np.intp) if codes is None else codes[rows])[:, None] * n_features + np.arange(n_features)
-    cells = np.broadcast_to(cells, (len(rows), n_features)).reshape(-1)
-    weights = None if sample_weight is None else np.repeat(sample_weight[rows], n_features)
-    present = ~np.isnan(values)
-    if not present.all():
-        values, cells = values[present], cells[present]
-        weights = None if weights is None else weights[present]
-    return _sorted(values, weights, cells, (n_groups, n_features))
+    starts = np.arange(n_features, dtype=np.int64) * n_rows
+    count = lengths.astype(np.float64)
+    return Runs(columns.reshape(-1), None, starts, lengths, count[None], low[None], high[None])
 
 
 def present_runs(X: NDArray[np.floating], wanted: NDArray[np.bool_]) -> Runs:
     """Sort the values of those columns that are wanted, which have few."""
     values = [column[~np.isnan(column)] if take else column[:0] for column, take in zip(X.T, wanted, strict=True)]
     cells = np.repeat(np.arange(len(values)), [len(column) for column in values])
-    return _sorted(np.concatenate(values).astype(np.float64), None, cells, (1, len(values)))
+    return _sorted(np.concatenate(values)[:, np.newaxis], None, cells, len(values), (1, len(values)))
 
 
 def sparse_runs(
@@ -127,28 +121,30 @@ def sparse_runs(
     """
     entries, cells, weights, implicit = entries_of(X, sample_weight, codes, n_groups)
     zero = np.flatnonzero(implicit)
-    values = entries.astype(np.float64)
-    weights = np.ones(len(values)) if weights is None else weights
-    present = ~np.isnan(values) & (weights > 0)
+    weights = np.ones(len(entries)) if weights is None else weights
     return _sorted(
-        np.concatenate([values[present], np.zeros(len(zero))]),
-        np.concatenate([weights[present], implicit.reshape(-1)[zero]]),
-        np.concatenate([cells[present], zero]),
+        np.concatenate([entries.astype(np.float64), np.zeros(len(zero))])[:, np.newaxis],
+        np.concatenate([weights, implicit.reshape(-1)[zero]]),
+        np.concatenate([cells, zero]),
+        implicit.size,
         implicit.shape,
     )
 
 
 def _sorted(
-    values: NDArray[np.float64], weights: NDArray[np.float64] | None, cells: NDArray[Any], shape: tuple[int, int]
+    X: NDArray[np.floating],
+    sample_weight: NDArray[np.float64] | None,
+    codes: NDArray[np.intp] | None,
+    n_codes: int,
+    shape: tuple[int, int],
 ) -> Runs:
-    order = np.lexsort((values, cells))
-    items = values[order]
-    lengths = np.bincount(cells, minlength=shape[0] * shape[1]).astype(np.int64, copy=False)
-    ends = np.cumsum(lengths)
-    starts = ends - lengths
-    count = np.bincount(cells, weights, len(lengths)).astype(np.float64)
-    low, high = np.full(shape, np.inf), np.full(shape, -np.inf)
-    filled = lengths > 0
-    low.reshape(-1)[filled] = items[starts[filled]]
-    high.reshape(-1)[filled] = items[ends[filled] - 1]
-    return Runs(items, None if weights is None else weights[order], starts, lengths, count.reshape(shape), low, high)
+    """Sort rows by their groups, or values in one column by their cells."""
+    if sample_weight is not None:
+        sample_weight = np.ascontiguousarray(sample_weight)
+    if codes is not None:
+        codes = np.ascontiguousarray(codes)
+    found = kernels.sort_cells(X, sample_weight, codes, n_codes)
+    if found is None:
+        raise infinity_error(X.dtype)
+    items, weights, starts, lengths, count, low, high = found
+    return Runs(items, weights, starts, lengths, count.reshape(shape), low.reshape(shape), high.reshape(shape))

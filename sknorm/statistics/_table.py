@@ -12,13 +12,18 @@ from numpy.typing import NDArray
 from sknorm._document import Node
 from sknorm._errors import infinity_error
 from sknorm._stacking import stacked
-from sknorm.kernels import _moments, _stream
-from sknorm.kernels.threads import map_chunks
+from sknorm.kernels import _groups, _moments, _stream
+from sknorm.kernels.threads import LARGE, effective_n_threads, map_chunks
 from sknorm.statistics._base import Statistic, Unordered, check_codes
 from sknorm.statistics.sparse import canonical, entries_of
+from sknorm.statistics.store import ArrayStore
 
 # Values a chunk holds: the unit of work of a thread, and so part of what decides the bits of a result.
 CHUNK = 1 << 20
+
+# Rows a group that make records worth while, and how much more work than a plain read of a table groups are.
+LEAST_ROWS = 2
+GROUPED_WORK = 4
 
 NAMES = ("mean", "mean_low", "m2", "count", "min", "max")
 # m2 may overflow where nobody asks for it; the extremes of no values are infinite.
@@ -40,6 +45,45 @@ class Followed(Statistic):
     @abstractmethod
     def _gone_on(self, past: _stream.Past) -> Self:
         """Return the statistic that the kernel has made of its copy."""
+
+    @abstractmethod
+    def _grouped_past(self, weight: NDArray[np.float64]) -> _groups.Groups:
+        """Return a copy of all groups, whose rows have these weights so far, for the kernel to go on from."""
+
+    @abstractmethod
+    def _grouped_gone_on(self, groups: _groups.Groups) -> Self:
+        """Return the statistic that the kernel has made of its copy."""
+
+    @abstractmethod
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return all that differs between groups as arrays whose first axis is the group."""
+
+    @abstractmethod
+    def with_arrays(self, arrays: dict[str, NDArray[Any]]) -> Self:
+        """Return the statistic that these arrays make, which may have more or fewer groups."""
+
+    @abstractmethod
+    def nothing(self) -> Self:
+        """Return the statistic of one group without rows."""
+
+    @abstractmethod
+    def standing_for(self, statistic: Any) -> Self:
+        """Return the statistic of one group of which ``now`` is this."""
+
+    def take(self, groups: NDArray[np.intp]) -> Self:
+        return self.with_arrays({name: array[groups] for name, array in self.arrays().items()})
+
+    def part(self, start: int, stop: int) -> Self:
+        """Return the statistic of the groups from start to before stop."""
+        return self.with_arrays({name: array[start:stop] for name, array in self.arrays().items()})
+
+    def store(self) -> ArrayStore:
+        return ArrayStore(self)
+
+    def joined(self, *others: Self) -> Self:
+        """Return the statistic of the groups of all of these, one after the other."""
+        parts = [statistic.arrays() for statistic in (self, *others)]
+        return self.with_arrays({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
 
     def follow(
         self,
@@ -73,6 +117,49 @@ class Followed(Statistic):
         except _moments.Infinite:
             raise infinity_error(X.dtype) from None
         return out, self._gone_on(past)
+
+    def follow_groups(
+        self,
+        X: NDArray[Any],
+        sample_weight: NDArray[np.float64] | None,
+        codes: NDArray[np.intp],
+        weight: NDArray[np.float64] | None = None,
+        rule: _stream.Rule | None = None,
+        **policy: Any,
+    ) -> tuple[Any, Self, NDArray[np.float64]]:
+        """Return X with every row scaled by what was known of its group before it, the statistic, and the weights.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features), float32 or float64, any strides
+            The rows, in their order.
+        sample_weight : ndarray of shape (n_samples,), float64, or None
+            Finite and not negative.
+        codes : ndarray of shape (n_samples,), intp
+            The group of each row, −1 for none.
+        weight : ndarray of shape (n_groups,), float64, or None
+            The weight of the rows of every group so far; None where no rule asks for it.
+        rule : Rule or None
+            How a row is scaled; None learns only, and returns None in place of the rows.
+        **policy
+            As `kernels._groups.Groups.follow` has it.
+
+        Raises
+        ------
+        ValueError
+            If X holds an infinity.
+        Overflow
+            If, on the way, a range or variance overflows that is finite again at the end.
+        Unseen
+            If a group must have been seen and was not.
+        """
+        groups = self._grouped_past(np.zeros(self.n_groups) if weight is None else weight.copy())
+        out = None if rule is None else np.empty(X.shape, X.dtype)
+        try:
+            groups.follow(X, codes, sample_weight, rule, out, **policy)
+        except _moments.Infinite:
+            raise infinity_error(X.dtype) from None
+        return out, self._grouped_gone_on(groups), groups.weight
 
 
 def follow(past: _stream.Past, X: Any, weights: NDArray[np.float64] | None, rule: _stream.Rule | None) -> Any:
@@ -133,22 +220,27 @@ class Table(Followed, Unordered):
             raise infinity_error(X.dtype) from None
 
     @property
-    def count(self) -> NDArray[np.float64]:
+    def count(self) -> NDArray[np.float64]:  # type: ignore[override]
         """The number of values, or the sum of their weights."""
         return self.table[3 - self.ROWS.start]
 
-    def derived(self, rule: _stream.Rule) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
+    def derived(
+        self, rule: _stream.Rule, constant: float = 1.0
+    ) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
         """Return the centre and the scale that a rule makes of every cell, NaN without a value."""
-        return rule.derive(self.table, self.ROWS.start)
+        return rule.derive(self.table, self.ROWS.start, constant)
 
     def overflows(self, ddof: float = 0) -> bool:
         """Say whether a mean, an m2, a variance, a count or a range of finite values is not finite."""
         return _moments.overflows(self.table, self.ROWS.start, ddof)
 
-    def after(self, X: Any, sample_weight: NDArray[np.float64] | None = None) -> Self:
-        if X.shape[0] == 1 and sample_weight is None and not sp.issparse(X):  # the same bits, in two thirds of the time
+    def after(
+        self, X: Any, sample_weight: NDArray[np.float64] | None = None, codes: NDArray[np.intp] | None = None
+    ) -> Self:
+        # The same bits, in two thirds of the time.
+        if X.shape[0] == 1 and sample_weight is None and codes is None and not sp.issparse(X):
             return self.follow(X)[1]
-        return super().after(X, sample_weight)
+        return super().after(X, sample_weight, codes)
 
     def merge(self, other: Self) -> Self:
         return type(self)(_moments.merge(self.table, other.table, self.ROWS.start))
@@ -158,6 +250,24 @@ class Table(Followed, Unordered):
 
     def _gone_on(self, past: _stream.Past) -> Self:
         return type(self)(past.table)
+
+    def _grouped_past(self, weight: NDArray[np.float64]) -> _groups.Groups:
+        return _groups.Groups(self.table.copy(), self.ROWS.start, weight)
+
+    def _grouped_gone_on(self, groups: _groups.Groups) -> Self:
+        return type(self)(groups.table)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        return {"table": self.table.transpose(1, 0, 2)}
+
+    def with_arrays(self, arrays: dict[str, NDArray[Any]]) -> Self:
+        return type(self)(np.ascontiguousarray(arrays["table"].transpose(1, 0, 2)))
+
+    def nothing(self) -> Self:
+        return type(self).zero(1, self.table.shape[2])
+
+    def standing_for(self, statistic: Any) -> Self:
+        return type(self)(statistic.table)
 
     def fields(self) -> dict[str, Any]:
         return {"kind": type(self).__name__, **dict(zip(NAMES[self.ROWS], self.table, strict=True))}
@@ -188,6 +298,10 @@ def _table_of(
     codes = check_codes(codes, n_groups, X.shape[0])
     if sp.issparse(X):
         return _table_of_sparse(X, sample_weight, codes, n_groups)
+    if sample_weight is None and codes is not None and rows.start == 0 and X.shape[0] >= LEAST_ROWS * n_groups:
+        table = _moments.zeros(n_groups, X.shape[1])
+        if all(_scattered(X, codes, table, rows.stop == 6)):
+            return table
     if sample_weight is not None or codes is not None:
         return _moments.scatter(X, sample_weight, codes, n_groups)
     n_samples, n_features = X.shape
@@ -203,6 +317,17 @@ def _table_of(
     for table in rest:
         first = _moments.merge(first, table, 0)
     return first
+
+
+def _scattered(X: NDArray[Any], codes: NDArray[np.intp], table: NDArray[np.float64], with_extremes: bool) -> list[bool]:
+    """Write the cells of all groups into a table; return whether that was right for each part of them."""
+    n_groups, work = table.shape[1], GROUPED_WORK * X.nbytes
+    step = max(1, -(-n_groups // effective_n_threads())) if work >= LARGE else n_groups
+    return map_chunks(
+        lambda first: _moments.scatter_once(X, codes, table, first, min(first + step, n_groups), with_extremes),
+        range(0, n_groups, step),
+        work,
+    )
 
 
 def _table_of_sparse(

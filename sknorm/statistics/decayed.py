@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sknorm._document import Node
-from sknorm.kernels import _stream
+from sknorm.kernels import _groups, _stream
 from sknorm.statistics._base import Statistic
 from sknorm.statistics._table import Followed
 from sknorm.statistics.moments import Moments
@@ -66,11 +66,21 @@ class Decayed(Followed):
             raise ValueError(f"half_life must be positive, not {half_life!r}.")
         return cls(Moments.zero(n_groups, n_features), np.full((n_groups, n_features), -1.0), half_life)
 
-    def after(self, X: Any, sample_weight: NDArray[np.float64] | None = None) -> Self:
-        return self.follow(X, sample_weight)[1]
+    def after(
+        self, X: Any, sample_weight: NDArray[np.float64] | None = None, codes: NDArray[np.intp] | None = None
+    ) -> Self:
+        if codes is None:
+            return self.follow(X, sample_weight)[1]
+        return self.follow_groups(X, sample_weight, codes)[1]
+
+    @property
+    def n_groups(self) -> int:
+        return self.phase.shape[0]
 
     def now(self) -> Moments:
-        return Moments(self._past().read())
+        if self.n_groups == 1:
+            return Moments(self._past().read())
+        return Moments(self._grouped_past(np.zeros(self.n_groups)).read())
 
     def merge(self, other: Self) -> Self:
         """Return the statistic of the rows of both, each aged as of its own last value."""
@@ -99,9 +109,28 @@ class Decayed(Followed):
     def _gone_on(self, past: _stream.Past) -> Self:
         return type(self)(Moments(past.table), past.phase, self.half_life)
 
+    def _grouped_past(self, weight: NDArray[np.float64]) -> _groups.Groups:
+        table, phase = self.moments.table.copy(), self.phase.copy()
+        return _groups.Groups(table, Moments.ROWS.start, weight, half_life=self.half_life, phase=phase)
 
-def decay_over(kind: type[Statistic], n_features: int, half_life: float) -> Decayed:
+    def _grouped_gone_on(self, groups: _groups.Groups) -> Self:
+        return type(self)(Moments(groups.table), groups.phase, self.half_life)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        return self.moments.arrays() | {"phase": self.phase}
+
+    def with_arrays(self, arrays: dict[str, NDArray[Any]]) -> Self:
+        return type(self)(self.moments.with_arrays(arrays), arrays["phase"], self.half_life)
+
+    def nothing(self) -> Self:
+        return type(self).zero(1, self.phase.shape[1], half_life=self.half_life)
+
+    def standing_for(self, statistic: Any) -> Self:
+        return type(self)(statistic, np.where(statistic.count > 0, 0.0, -1.0), self.half_life)
+
+
+def decay_over(kind: type[Statistic], n_groups: int, n_features: int, half_life: float) -> Decayed:
     """Return the decay of a kind of statistic, before the first row; extremes and quantiles have none."""
     if kind is not Moments:
         raise TypeError(f"A half-life forgets moments; {kind.__name__} can be kept over a window.")
-    return Decayed.zero(1, n_features, half_life=half_life)
+    return Decayed.zero(n_groups, n_features, half_life=half_life)

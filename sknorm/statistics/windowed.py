@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property, reduce
 from typing import Any, NoReturn, Self
 
 import numpy as np
@@ -12,7 +10,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from sknorm._document import Node
-from sknorm.kernels import _stream
+from sknorm.kernels import _groups, _stream
 from sknorm.statistics._base import Statistic
 from sknorm.statistics._table import Followed, Table
 from sknorm.statistics.extremes import Extremes
@@ -68,13 +66,12 @@ class Windowed(Statistic):
     """
 
     __slots__ = ()
-    panes: Any
-    pane_weight: Any
-    seen: int
+    seen: NDArray[np.int64]
     window: int
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.panes, self.pane_weight, self.seen, self.window)
+    @property
+    def n_groups(self) -> int:
+        return self.seen.shape[0]
 
     def merge(self, other: Self) -> NoReturn:
         """Raise: the last rows of two streams are not the last rows of any."""
@@ -83,119 +80,20 @@ class Windowed(Statistic):
             "merge scalers with window=None."
         )
 
-    def _ring_fields(self, panes: Any) -> dict[str, Any]:
-        ring = {"window": self.window, "seen": self.seen, "pane_weight": self.pane_weight}
-        return {"kind": type(self).__name__} | ring | {"panes": panes}
-
-    def _restored_ring(self, fields: Node) -> tuple[int, Node, Node]:
-        """Return the rows so far, and the fields of the panes' weights and of the panes."""
-        window, seen, weights, panes = fields.of_kind(type(self).__name__, "window", "seen", "pane_weight", "panes")
-        window.same_number(self.window)
-        return seen.integer(0, MOST_ROWS), weights, panes
-
-
-@dataclass(frozen=True, eq=False)
-class WindowedQuantiles(Windowed):
-    """The window over quantiles.
-
-    Attributes
-    ----------
-    panes : tuple of Quantiles
-        The panes that count, oldest first; the last is the open one.
-    pane_weight : tuple of float
-        The weight of the rows in each.
-    seen : int
-        Rows so far.
-    window : int
-        The last rows that count.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sknorm.statistics import WindowedQuantiles
-    >>> last = WindowedQuantiles.zero(1, 1, window=3).after(np.array([[9.0], [1.0], [5.0], [2.0]]))
-    >>> float(last.now().quantile(0.5)[0, 0])
-    2.0
-    """
-
-    panes: tuple[Quantiles, ...]
-    pane_weight: tuple[float, ...]
-    seen: int
-    window: int
-
-    @classmethod
-    def zero(cls, n_groups: int, n_features: int, *, window: int = 1) -> Self:
-        """Return the statistic of no rows; ungrouped."""
-        return cls((Quantiles.zero(n_groups, n_features),), (0.0,), 0, window)
-
-    def after(self, X: Any, sample_weight: NDArray[np.float64] | None = None) -> Self:
-        counts = np.ones(X.shape[0], bool) if sample_weight is None else sample_weight > 0
-        seen, length = self.seen + int(counts.sum()), pane_length(self.window)
-        first = first_pane(seen, self.window)
-        panes, weights, at = list(self.panes), list(self.pane_weight), self.seen
-        counted = np.flatnonzero(counts)
-        if first * length > at:  # none of the panes so far is needed at the end, nor are the first rows
-            panes, weights = [Quantiles.zero(*panes[-1].count.shape)], [0.0]
-            counted, at = counted[first * length - at :], first * length
-        if counted.size < X.shape[0]:
-            Extremes.of(X)  # what is left out must be finite too
-            X = X[counted]
-            sample_weight = None if sample_weight is None else sample_weight[counted]
-        if sp.issparse(X):
-            X = X.tocsr()
-        for start, stop in pieces(at, seen, length):
-            rows = slice(start - at, stop - at)
-            weight = None if sample_weight is None else sample_weight[rows]
-            # A seed for each pane: with one for all, their errors would not cancel.
-            panes[-1] = panes[-1].merge(Quantiles.of(X[rows], weight, seed=start // length))
-            weights[-1] += stop - start if weight is None else float(weight.sum())
-            if stop % length == 0:
-                panes.append(Quantiles.zero(*panes[-1].count.shape))
-                weights.append(0.0)
-        dropped = len(panes) - 1 - (seen // length - first)
-        after = type(self)(tuple(panes[dropped:]), tuple(weights[dropped:]), seen, self.window)
-        if "_closed" in self.__dict__ and list(map(id, after.panes[:-1])) == list(map(id, self.panes[:-1])):
-            after.__dict__["_closed"] = self._closed
-        return after
-
-    def fields(self) -> dict[str, Any]:
-        return self._ring_fields([pane.fields() for pane in self.panes])
-
-    def restored(self, fields: Node, n_features: int) -> Self:
-        seen, weights, nodes = self._restored_ring(fields)
-        panes = nodes.items(seen // pane_length(self.window) - first_pane(seen, self.window) + 1)
-        weight = weights.floats(len(panes))
-        weights.refuse(weight < 0, "must not be negative")
-        zero = self.panes[-1]
-        read = tuple(zero.restored(pane, n_features) for pane in panes)
-        return type(self)(read, tuple(weight.tolist()), seen, self.window)
-
-    @cached_property
-    def _closed(self) -> Quantiles | None:
-        """The closed panes, merged once for all the rows of the open one."""
-        return reduce(Quantiles.merge, self.panes[:-1]) if len(self.panes) > 1 else None
-
-    def now(self) -> Quantiles:
-        return self.panes[-1] if self._closed is None else self._closed.merge(self.panes[-1])
-
-    @property
-    def n_rows(self) -> float:
-        return float(sum(self.pane_weight))
-
 
 class WindowedTable(Windowed, Followed):
-    """The window over counts, moments and extremes.
+    """The window over counts, moments and extremes: of every group, its own last rows.
 
     Attributes
     ----------
     panes : Table
-        The panes as its groups.
-    pane_weight : ndarray of shape (n_panes,)
+        The panes of every group as its groups: pane p of group g is group ``g · n_panes + p % n_panes``.
+    pane_weight : ndarray of shape (n_groups, n_panes)
         The weight of the rows in each.
-    seen : int
-        Rows so far: the open pane is ``seen // length % n_panes``.
+    seen : ndarray of shape (n_groups,), int64
+        Rows so far: the open pane has the number ``seen // pane_length(window)``.
     window : int
-        The last rows that count.
+        The last rows of a group that count.
 
     Examples
     --------
@@ -210,52 +108,69 @@ class WindowedTable(Windowed, Followed):
 
     panes: Table
     pane_weight: NDArray[np.float64]
-    seen: int
+    seen: NDArray[np.int64]
 
-    def __init__(self, panes: Table, pane_weight: NDArray[np.float64], seen: int, window: int) -> None:
+    def __init__(self, panes: Table, pane_weight: NDArray[np.float64], seen: NDArray[np.int64], window: int) -> None:
         pane_weight.setflags(write=False)
+        seen.setflags(write=False)
         object.__setattr__(self, "panes", panes)
         object.__setattr__(self, "pane_weight", pane_weight)
         object.__setattr__(self, "seen", seen)
         object.__setattr__(self, "window", window)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.panes, self.pane_weight, self.seen, self.window)
+
     @classmethod
     def zero(cls, n_groups: int, n_features: int, *, kind: type[Table] = Extremes, window: int = 1) -> Self:
-        """Return the statistic of no rows; ungrouped."""
+        """Return the statistic of no rows."""
         panes = n_panes(window)
-        return cls(kind.zero(panes, n_features), np.zeros(panes), 0, window)
+        zero = kind.zero(n_groups * panes, n_features)
+        return cls(zero, np.zeros((n_groups, panes)), np.zeros(n_groups, np.int64), window)
 
-    def after(self, X: Any, sample_weight: NDArray[np.float64] | None = None) -> Self:
-        skipped = first_pane(self.seen + X.shape[0], self.window) * pane_length(self.window) - self.seen
+    def after(
+        self, X: Any, sample_weight: NDArray[np.float64] | None = None, codes: NDArray[np.intp] | None = None
+    ) -> Self:
+        if codes is not None:
+            return self.follow_groups(X, sample_weight, codes)[1]
+        seen = int(self.seen[0])
+        skipped = first_pane(seen + X.shape[0], self.window) * pane_length(self.window) - seen
         if skipped <= 0 or sample_weight is not None or sp.issparse(X):
             return self.follow(X, sample_weight)[1]
         # No pane so far counts at the end, nor do the first rows.
         Extremes.of(X[:skipped])  # which must be finite all the same
-        empty = type(self).zero(1, X.shape[1], kind=type(self.panes), window=self.window)
+        empty = self.nothing()
         rest = type(self)(empty.panes, empty.pane_weight, self.seen + skipped, self.window)
         return rest.follow(X[skipped:])[1]
 
     def now(self) -> Table:
-        return type(self.panes)(self._past().read())
+        if self.n_groups == 1:
+            return type(self.panes)(self._past().read())
+        return type(self.panes)(self._grouped_past(np.zeros(self.n_groups)).read())
 
     def fields(self) -> dict[str, Any]:
-        return self._ring_fields(self.panes.fields())
+        ring = {"window": self.window, "seen": self.seen, "pane_weight": self.pane_weight}
+        return {"kind": type(self).__name__} | ring | {"panes": self.panes.fields()}
 
     def restored(self, fields: Node, n_features: int) -> Self:
-        seen, weights, nodes = self._restored_ring(fields)
-        panes = self.panes.restored(nodes, n_features)
-        weight = weights.floats(len(self.pane_weight))
+        window, rows, weights, nodes = fields.of_kind(type(self).__name__, "window", "seen", "pane_weight", "panes")
+        window.same_number(self.window)
+        seen = rows.integers(self.n_groups, high=MOST_ROWS, dtype=np.int64)
+        weight = weights.floats(*self.pane_weight.shape)
         weights.refuse(weight < 0, "must not be negative")
-        counting = np.arange(first_pane(seen, self.window), seen // pane_length(self.window) + 1) % len(weight)
-        for node, values in ((weights, weight), (nodes["count"], panes.count)):
-            wrong = values > 0
-            wrong[counting] = False
-            node.refuse(wrong, f"must be 0: after {seen} rows this pane does not count")
+        panes = self.panes.restored(nodes, n_features)
+        last, slot = seen // pane_length(self.window), np.arange(weight.shape[1])
+        newest = (last % len(slot))[:, np.newaxis]
+        ages = (newest - slot) % len(slot)  # panes between a slot's and the open one
+        idle = ages > (last - first_panes(seen, self.window))[:, np.newaxis]
+        problem = "must be 0: after so many rows this pane does not count"
+        weights.refuse((weight > 0) & idle, problem)
+        nodes["count"].refuse((panes.count > 0) & idle.reshape(-1, 1), problem)
         return type(self)(panes, weight, seen, self.window)
 
     @property
     def n_rows(self) -> float:
-        return float(sum(self.pane_weight.tolist()))
+        return float(sum(self.pane_weight[0].tolist()))
 
     def _past(self) -> _stream.Past:
         return _stream.Past(
@@ -263,19 +178,64 @@ class WindowedTable(Windowed, Followed):
             self.panes.ROWS.start,
             window=self.window,
             length=pane_length(self.window),
-            seen=self.seen,
-            pane_weight=self.pane_weight.copy(),
+            seen=int(self.seen[0]),
+            pane_weight=self.pane_weight[0].copy(),
         )
 
     def _gone_on(self, past: _stream.Past) -> Self:
-        return type(self)(type(self.panes)(past.table), past.pane_weight, past.seen, self.window)
+        return type(self)(
+            type(self.panes)(past.table), past.pane_weight[np.newaxis], np.array([past.seen], np.int64), self.window
+        )
+
+    def _grouped_past(self, weight: NDArray[np.float64]) -> _groups.Groups:
+        return _groups.Groups(
+            self.panes.table.copy(),
+            self.panes.ROWS.start,
+            weight,
+            window=self.window,
+            length=pane_length(self.window),
+            seen=self.seen.copy(),
+            pane_weight=self.pane_weight.copy(),
+        )
+
+    def _grouped_gone_on(self, groups: _groups.Groups) -> Self:
+        return type(self)(type(self.panes)(groups.table), groups.pane_weight, groups.seen, self.window)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        n_rows, _, d = self.panes.table.shape
+        panes = self.panes.table.reshape(n_rows, *self.pane_weight.shape, d).transpose(1, 0, 2, 3)
+        return {"panes": panes, "pane_weight": self.pane_weight, "seen": self.seen}
+
+    def with_arrays(self, arrays: dict[str, NDArray[Any]]) -> Self:
+        n_groups, n_rows, n_panes, d = arrays["panes"].shape
+        table = np.ascontiguousarray(arrays["panes"].transpose(1, 0, 2, 3)).reshape(n_rows, n_groups * n_panes, d)
+        return type(self)(type(self.panes)(table), arrays["pane_weight"], arrays["seen"], self.window)
+
+    def nothing(self) -> Self:
+        return type(self).zero(1, self.panes.table.shape[2], kind=type(self.panes), window=self.window)
+
+    def standing_for(self, statistic: Any) -> Self:
+        nothing = self.nothing()
+        table = nothing.panes.table.copy()
+        table[:, :1] = statistic.table
+        return type(self)(type(self.panes)(table), nothing.pane_weight.copy(), nothing.seen.copy(), self.window)
 
 
-def window_over(kind: type[Statistic], n_features: int, window: int) -> Windowed:
+def first_panes(seen: NDArray[np.int64], window: int) -> NDArray[np.int64]:
+    """Return `first_pane` of every group."""
+    length = pane_length(window)
+    last, rows = np.divmod(seen, length)
+    return np.maximum(0, last - -(-np.maximum(0, window - rows) // length))
+
+
+def window_over(kind: type[Statistic], n_groups: int, n_features: int, window: int) -> Windowed:
     """Return the window over a kind of statistic, before the first row."""
     if window < 1:
         raise ValueError(f"window must be 1 row at least, not {window!r}.")
     if issubclass(kind, Quantiles):
-        return WindowedQuantiles.zero(1, n_features, window=window)
+        # It stands on what is above.
+        from sknorm.statistics.windowed_quantiles import WindowedQuantiles
+
+        return WindowedQuantiles.zero(n_groups, n_features, window=window)
     assert issubclass(kind, Table)
-    return WindowedTable.zero(1, n_features, kind=kind, window=window)
+    return WindowedTable.zero(n_groups, n_features, kind=kind, window=window)
