@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -43,8 +44,13 @@ def fitted_columns(compute: Callable[[Any, Any], Any]) -> Any:
     return attribute
 
 
-def column_attributes(kind: type) -> dict[str, Callable[[Any, Any], Any]]:
+def column_attributes(kind: Any) -> dict[str, Callable[[Any, Any], Any]]:
     """Return what computes the attributes of a class that have a value for every column, by name."""
+    return _column_attributes(kind)
+
+
+@cache
+def _column_attributes(kind: Any) -> dict[str, Callable[[Any, Any], Any]]:
     found: dict[str, Any] = {name: getattr(getattr(kind, name), "fget", None) for name in dir(kind)}
     return {name: get.of_cells for name, get in found.items() if hasattr(get, "of_cells")}
 

@@ -70,21 +70,25 @@ def check_scaled(estimator: Any, X: Any, *, accept_sparse: tuple[str, ...] | boo
     return X
 
 
-def check_mixed(estimator: Any, X: Any, *, reset: bool) -> Any:
-    """Return X, a frame or else an array, whose columns may be of any kind; names and width are those of the estimator."""
+def check_mixed(estimator: Any, X: Any) -> Any:
+    """Return X as a frame or an array, whose columns may be of any kind and name."""
     if sp.issparse(X):
         raise TypeError(
             f"Sparse data was passed to {type(estimator).__name__}, which needs a dense table. "
             "Use '.toarray()' to convert to a dense numpy array."
         )
     if not hasattr(X, "iloc") and not hasattr(X, "get_column"):
-        X = as_numpy(X)
-        if not isinstance(X, np.ndarray):
-            X = np.array(X, dtype=object)  # a list of lists, whose strings are to stay apart from its numbers
-    if len(X.shape) != 2 or X.shape[0] == 0:
-        check_array(X, dtype=None, ensure_all_finite=False, estimator=estimator, input_name="X")
-    validate_data(estimator, X, reset=reset, skip_check_array=True)
+        table = np.asarray(as_numpy(X))
+        # A list of lists whose strings are to stay apart from its numbers.
+        X = np.array(X, dtype=object) if table.dtype.kind in "US" and table is not X else table
+    if len(X.shape) != 2 or 0 in X.shape or (isinstance(X, np.ndarray) and X.dtype.kind == "c"):
+        check_array(X, dtype=None, ensure_all_finite=False, estimator=estimator, input_name="X")  # which raises
     return X
+
+
+def check_names(estimator: Any, X: Any, *, reset: bool) -> None:
+    """Raise where X has not the estimator's width and names, or, with ``reset``, let the estimator have its."""
+    validate_data(estimator, X, reset=reset, skip_check_array=True)
 
 
 def check_columns(estimator: Any, X: Any, columns: NDArray[np.intp]) -> NDArray[Any]:
@@ -108,32 +112,43 @@ def has_names(X: Any) -> bool:
     return hasattr(X, "columns")
 
 
-def with_values(estimator: Any, X: Any, columns: NDArray[np.intp], values: NDArray[Any]) -> Any:
-    """Return X, a frame or an array, with values in place of these columns, as ``set_output`` wants its tables.
+def with_values(X: Any, columns: NDArray[np.intp], values: NDArray[Any], container: str) -> Any:
+    """Return X, a frame or an array, with values in place of these columns.
 
-    Other columns keep their kind in a frame; an array is of floats where that is exact, and else of objects.
+    Other columns keep their kind in a "pandas" or "polars" frame, whose columns are to be named; an array ("default")
+    is of floats where that is exact, and else of objects.
     """
     others = {i: column_of(X, i) for i in range(X.shape[1])}
     own = dict(zip(columns.tolist(), values.T, strict=True))
-    config = _get_output_config("transform", estimator)["dense"]
-    if config == "pandas":
+    if container == "pandas":
         import pandas
 
         index = X.index if hasattr(X, "iloc") else None
         return pandas.DataFrame({i: own.get(i, pandas.Series(column, index)) for i, column in others.items()}, index)
-    if config == "polars":
+    if container == "polars":
         import polars
 
         return polars.DataFrame([polars.Series(str(i), own.get(i, column)) for i, column in others.items()])
     kept = [np.asarray(column) for i, column in others.items() if i not in own]
-    exact = all(
-        column.dtype.kind in "biuf" and (column.astype(values.dtype) == column)[column == column].all()
-        for column in kept
-    )
+    exact = all(map(is_exact, kept, [values.dtype] * len(kept)))
     table = np.empty(X.shape, values.dtype if exact else object)
     table[:, columns] = values
     table[:, [i for i in others if i not in own]] = np.column_stack(kept) if exact else as_objects(kept)
     return table
+
+
+def is_exact(column: NDArray[Any], dtype: np.dtype[Any]) -> bool:
+    """Say whether floats of this dtype hold a column exactly."""
+    if column.dtype.kind == "b":
+        return True
+    if column.dtype.kind in "iu":
+        return bool((np.abs(column.astype(np.float64)) <= 2.0 ** (np.finfo(dtype).nmant + 1)).all())
+    return column.dtype.kind == "f" and bool((column.astype(dtype) == column)[column == column].all())
+
+
+def container_of(estimator: Any) -> str:
+    """Return what ``set_output`` asks for: "default", "pandas" or "polars"."""
+    return str(_get_output_config("transform", estimator)["dense"])
 
 
 def as_objects(columns: list[NDArray[Any]]) -> NDArray[Any]:
@@ -147,11 +162,16 @@ def as_objects(columns: list[NDArray[Any]]) -> NDArray[Any]:
 def check_values(estimator: Any, X: Any, n_values: int) -> NDArray[Any]:
     """Return X for ``inverse_transform`` as a float array of so many columns, whatever they are called."""
     X = check_array(as_numpy(X), dtype=FLOAT_DTYPES, ensure_all_finite=False, estimator=estimator, input_name="X")
-    if X.shape[1] != n_values:
-        raise ValueError(
-            f"X has {X.shape[1]} features, but {type(estimator).__name__} is expecting {n_values} features as input."
-        )
+    check_width(estimator, X, n_values)
     return X
+
+
+def check_width(estimator: Any, X: Any, n_columns: int) -> None:
+    """Raise where X has another number of columns."""
+    if X.shape[1] != n_columns:
+        raise ValueError(
+            f"X has {X.shape[1]} features, but {type(estimator).__name__} is expecting {n_columns} features as input."
+        )
 
 
 def check_weights(sample_weight: Any, X: Table, *, all_zero: bool) -> NDArray[np.float64] | None:

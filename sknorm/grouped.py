@@ -16,13 +16,20 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 from sknorm._base import Scaler
 from sknorm._callbacks import CallbackSupportMixin, Subtask, as_task
 from sknorm._document import Node
-from sknorm._fitted import column_attributes, fitted, whole_numbers
 from sknorm._learned import Weights
-from sknorm._validation import check_values, check_weights, in_container, with_values
-from sknorm.groups.batch import Batch, Known, beside, read
+from sknorm._validation import (
+    check_mixed,
+    check_values,
+    check_weights,
+    check_width,
+    container_of,
+    in_container,
+    with_values,
+)
+from sknorm.groups.attributes import GroupAttributes
+from sknorm.groups.batch import Batch, Known, beside, read, within
 from sknorm.groups.documents import read_known, write_known
 from sknorm.groups.following import follow
-from sknorm.groups.frame import frame_of
 from sknorm.groups.learning import absorb, before, begin, learn
 from sknorm.groups.scaling import scale
 from sknorm.groups.shrinkage import Policy
@@ -32,7 +39,7 @@ from sknorm.state import Persistent
 NAMES = ("n_features_in_", "feature_names_in_")
 
 
-class GroupedScaler(TransformerMixin, Persistent, CallbackSupportMixin, BaseEstimator):
+class GroupedScaler(GroupAttributes, TransformerMixin, Persistent, CallbackSupportMixin, BaseEstimator):
     """Scale every row by what was learned from the rows that have its key.
 
     ``z = (x − μ_g)/σ_g`` for a row of group g, or what else the scaler makes of a group's rows: the result is that of
@@ -58,7 +65,8 @@ class GroupedScaler(TransformerMixin, Persistent, CallbackSupportMixin, BaseEsti
         How many values the statistics of all rows are worth beside a group's own: centre and scale of a group that has
         n values are its own by the share ``n/(n + smooth)``, and the rest those of all rows. "auto" takes the ratio of
         the variance within the group to that of all rows, as scikit-learn's TargetEncoder does; for a scaler that
-        learns no variance, that of the squared scales.
+        learns no variance, that of the squared scales. It is gentle, and leaves a group of one row alone: for small
+        groups take a number.
     missing_key : {"own", "global", "error"}, default="own"
         Whether rows whose key is missing (NaN, None, NaT, pandas.NA) are a group of their own, or have none and are
         scaled by the statistics of all rows, or are a ValueError. A composite key with a missing part is a key of its
@@ -87,7 +95,7 @@ class GroupedScaler(TransformerMixin, Persistent, CallbackSupportMixin, BaseEsti
         How many groups were folded.
     n_features_in_ : int
         The number of columns of X, keys among them.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, where X had names that are all strings.
 
     See Also
@@ -219,8 +227,8 @@ class GroupedScaler(TransformerMixin, Persistent, CallbackSupportMixin, BaseEsti
         names, batch, weights = self._enter(X, sample_weight, groups, first=True)
 
         def work(_: Subtask) -> Any:
-            known, of_keys = begin(self._new_scaler(), batch, weights, self.max_groups)
-            scaled = self._finished(names, known, batch, scale(known, self._policy(), batch, of_keys=of_keys))
+            known, found = begin(self._new_scaler(), batch, weights, self.max_groups)
+            scaled = self._finished(names, known, batch, scale(known, self._policy(), batch, found=found))
             self._take_over(known, names)
             return scaled
 
@@ -343,8 +351,9 @@ class GroupedScaler(TransformerMixin, Persistent, CallbackSupportMixin, BaseEsti
         if type(other) is not type(self):
             raise TypeError(f"{type(self).__name__} merges with its own kind, not with {type(other).__name__}.")
         mine, theirs = self._known(), other._known()
+        ours_by_name, theirs_by_name = self._parameters(), other._parameters()
         for what, ours, others in (
-            *((f"parameter {name}", value, other._parameters()[name]) for name, value in self._parameters().items()),
+            *((f"parameter {name}", value, theirs_by_name.get(name)) for name, value in ours_by_name.items()),
             ("number of columns", self.n_features_in_, other.n_features_in_),
             ("feature names", *(list(getattr(one, "feature_names_in_", [])) for one in (self, other))),
             ("number of parts of a key", mine.n_parts, theirs.n_parts),
@@ -353,9 +362,10 @@ class GroupedScaler(TransformerMixin, Persistent, CallbackSupportMixin, BaseEsti
                 raise ValueError(
                     f"Scalers to be merged must have the same {what}; it is {ours!r} here and {others!r} in the other."
                 )
+        snapshot = theirs.groups.snapshot()  # before the lock is taken, so that two that merge wait for none
         with mine.groups.all_or_nothing():
             names = Batch(np.empty((0, 0)), None, [], mine.n_parts, mine.columns, names=self)
-            absorb(mine, theirs, names, self.max_groups)
+            absorb(mine, snapshot, names, self.max_groups)
         return self
 
     # Transforming.
@@ -408,9 +418,11 @@ class GroupedScaler(TransformerMixin, Persistent, CallbackSupportMixin, BaseEsti
         """
         known = self._known()
         if known.columns is not None and not self.drop_keys and groups is None:
-            batch = read(self, self, X, None, known)
-            return with_values(self, batch.table, known.columns.values, self._inverse(known, batch))
-        values = check_values(self, X, self._n_values(known))
+            X = check_mixed(self, X)
+            check_width(self, X, known.n_columns)
+            batch = within(self, X, known.columns)
+            return with_values(batch.table, known.columns.values, self._inverse(known, batch), "default")
+        values = check_values(self, X, known.n_values)
         return self._inverse(known, beside(self, values, groups, known.n_parts))
 
     def _inverse(self, known: Known, batch: Batch) -> NDArray[Any]:
@@ -432,60 +444,6 @@ class GroupedScaler(TransformerMixin, Persistent, CallbackSupportMixin, BaseEsti
         known = self._known()
         names: NDArray[Any] = _check_feature_names_in(self, input_features)
         return names if known.columns is None or not self.drop_keys else names[known.columns.values]
-
-    def statistics_frame(self) -> Any:
-        """Return what was learned of every group, to be read.
-
-        Returns
-        -------
-        frame : pandas.DataFrame
-            A row for every key. The first column, ``("", "count")``, has its rows; then come, for every feature, the
-            number of values and what the scaler shows of it, such as ``("amount", "mean")``.
-        """
-        known = self._known()
-        names = _check_feature_names_in(self, None).tolist()
-        if known.columns is None:
-            return frame_of(known, ["key"] * known.n_parts, names)
-        return frame_of(known, [names[i] for i in known.columns.keys], [names[i] for i in known.columns.values])
-
-    # What was learned.
-
-    @fitted
-    def groups_(self) -> NDArray[Any]:
-        """The keys."""
-        return self._learned.groups.whole()[0]
-
-    @fitted
-    def group_counts_(self) -> NDArray[Any]:
-        """The rows of every group."""
-        return whole_numbers(self._learned.groups.whole()[2])
-
-    @fitted
-    def n_folded_(self) -> int:
-        """How many groups were folded."""
-        return self._learned.groups.n_folded
-
-    @fitted
-    def global_scaler_(self) -> Scaler:
-        """The scaler, fitted on all rows."""
-        return self._scaler_of(self._learned.groups.everything)
-
-    @fitted
-    def folded_scaler_(self) -> Scaler | None:
-        """The scaler, fitted on the rows of groups that were folded."""
-        folded = self._learned.groups.folded
-        return None if folded is None else self._scaler_of(folded)
-
-    def __getattr__(self, name: str) -> Any:
-        if name.endswith("_") and not name.startswith("_") and "_learned" in self.__dict__:
-            known = self._learned
-            compute = column_attributes(type(known.scaler)).get(name)
-            if compute is not None:
-                cells = compute(known.scaler, known.groups.whole()[1].now())
-                if cells is not None:
-                    cells.setflags(write=False)
-                return cells
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __sklearn_is_fitted__(self) -> bool:
         return "_learned" in self.__dict__
@@ -526,50 +484,42 @@ class GroupedScaler(TransformerMixin, Persistent, CallbackSupportMixin, BaseEsti
         return StandardScaler() if self.scaler is None else clone(self.scaler)
 
     def _known(self) -> Known:
-        check_is_fitted(self)
+        if "_learned" not in self.__dict__:
+            check_is_fitted(self)  # which takes 7 µs to find out
         if not self.__dict__.get("_checked", False):
             self._check_all_parameters()
         return self._learned
 
     def _policy(self) -> Policy:
-        return Policy(self.unseen, float(self.min_samples), -1.0 if self.smooth == "auto" else float(self.smooth))
+        return Policy(str(self.unseen), float(self.min_samples), -1.0 if self.smooth == "auto" else float(self.smooth))
 
     def _take_over(self, known: Known, names: Self) -> None:
         """Let what was learned, and the names with it, be this scaler's: all or nothing."""
-        state = self.__dict__
-        state.pop("feature_names_in_", None)
-        state.update((name, names.__dict__[name]) for name in NAMES if name in names.__dict__)
-        state.update(_learned=known, _checked=True)
+        if "feature_names_in_" not in names.__dict__:
+            self.__dict__.pop("feature_names_in_", None)
+        mine = {name: names.__dict__[name] for name in NAMES if name in names.__dict__}
+        self.__dict__.update(mine, _learned=known, _checked=True)
 
     def _finished(self, names: Self, known: Known, batch: Batch, values: NDArray[Any]) -> Any:
         """Return scaled values, with the keys where they are to stay."""
         if known.columns is None or self.drop_keys:
             return values
-        return with_values(names, batch.table, known.columns.values, values)
-
-    def _n_values(self, known: Known) -> int:
-        return self.n_features_in_ if known.columns is None else len(known.columns.values)
-
-    def _scaler_of(self, learned: Any) -> Scaler:
-        known, scaler = self._learned, clone(self._learned.scaler)
-        names = object.__new__(type(scaler))
-        names.__dict__["n_features_in_"] = self._n_values(known)
-        if "feature_names_in_" in self.__dict__:
-            columns = slice(None) if known.columns is None else known.columns.values
-            names.__dict__["feature_names_in_"] = self.feature_names_in_[columns]
-        scaler._take_over(learned, names, first=True)
-        return scaler
+        return with_values(batch.table, known.columns.values, values, container_of(names))
 
     def _parameters(self) -> dict[str, Any]:
         """Return the parameters by their values, those of the scaler that was learned for among them."""
+        known = self._learned
         own = {name: value for name, value in self.get_params(deep=False).items() if name not in ("scaler", "by")}
-        scaler = self._learned.scaler
-        return (
-            own
-            | {"by": self._learned.columns and self._learned.columns.keys}
-            | {"scaler": type(scaler)}
-            | {f"scaler__{name}": value for name, value in scaler.get_params().items()}
-        )
+        own |= {"by": known.columns and known.columns.keys, "scaler": type(known.scaler).__name__}
+        return own | {f"scaler__{name}": value for name, value in known.scaler.get_params().items()}
+
+    def __copy__(self) -> Self:
+        """Return a shallow copy that learns on its own: what was learned changes in place."""
+        other: Self = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        if "_learned" in self.__dict__:
+            other.__dict__["_learned"] = deepcopy(self._learned)
+        return other
 
     def _twin(self) -> Self:
         """Return another scaler that knows the same, and goes its own way from here."""

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sknorm._base import Scaler
-from sknorm._keys import Keys, encode
 from sknorm._learned import Weights
-from sknorm._validation import as_float32, check_columns, check_mixed, check_table, is_plain
+from sknorm._validation import as_float32, check_columns, check_mixed, check_names, check_table, check_width, is_plain
 from sknorm.groups.columns import Columns, columns_by, keys_given, keys_in
 from sknorm.groups.groups import Codes, Groups
+from sknorm.groups.keys import Keys, encode
 
 ONE_KEY = np.zeros(1, np.int64)
 
@@ -21,14 +21,20 @@ ONE_KEY = np.zeros(1, np.int64)
 class Known(NamedTuple):
     """All that a `GroupedScaler` has learned.
 
-    ``scaler`` is the clone whose rule it learns for, ``columns`` are those of keys and values if X holds both, and
-    ``n_parts`` is the number of parts of a key, 0 where there are no keys.
+    ``scaler`` is the clone whose rule it learns for, ``n_columns`` the width of X, ``n_parts`` the number of parts of a
+    key, 0 where there are no keys, and ``columns`` are those of keys and values if X holds both.
     """
 
     scaler: Scaler
     groups: Groups
-    columns: Columns | None
+    n_columns: int
     n_parts: int
+    columns: Columns | None
+
+    @property
+    def n_values(self) -> int:
+        """The number of columns that are scaled."""
+        return self.n_columns if self.columns is None else len(self.columns.values)
 
 
 class Batch(NamedTuple):
@@ -52,9 +58,14 @@ class Batch(NamedTuple):
     def named(self) -> Any:
         """An object that has the names of the values, if they have any."""
         names = getattr(self.names, "feature_names_in_", None)
-        if names is None:
-            return SimpleNamespace()
-        return SimpleNamespace(feature_names_in_=names if self.columns is None else names[self.columns.values])
+        if self.columns is not None:
+            names = self.columns.values.tolist() if names is None else names[self.columns.values]
+        return SimpleNamespace() if names is None else SimpleNamespace(feature_names_in_=names)
+
+    @property
+    def n_columns(self) -> int:
+        """The width of the table."""
+        return self.values.shape[1] if self.columns is None else self.columns.n_columns
 
     def with_keys(self, weights: Weights) -> tuple[NDArray[Any], Weights, Codes | None]:
         """Return rows, weights and codes of the rows that have a group of their own."""
@@ -67,21 +78,28 @@ class Batch(NamedTuple):
 def read(estimator: Any, names: Any, X: Any, groups: Any, known: Known | None) -> Batch:
     """Return a table taken apart, whose names and width ``names`` takes over if nothing is known, or else has."""
     columns, n_parts = (None, None) if known is None else (known.columns, known.n_parts)
-    if (estimator.by is not None) if known is None else (columns is not None):
-        if groups is not None:
-            raise ValueError(f"The keys are columns of X, by={estimator.by!r}; groups must be None.")
-        if known is None or not is_plain(X, names):
-            X = check_mixed(names, X, reset=known is None)
-        if columns is None:
-            columns = columns_by(estimator.by, X)
-        values, parts = check_columns(estimator, X, columns.values), keys_in(X, columns)
-    else:
-        values = X
-        if known is None or not is_plain(X, names):
-            values = check_table(names, X, reset=known is None, accept_sparse=False)
-        return beside(estimator, values, groups, n_parts)._replace(table=X, names=names)
+    in_table = estimator.by is not None if known is None else columns is not None
+    if in_table and groups is not None:
+        raise ValueError(f"The keys are columns of X, by={estimator.by!r}; groups must be None.")
+    if known is None or not is_plain(X, names):
+        reset = known is None
+        if in_table:
+            X = check_mixed(names, X)
+            check_names(names, X, reset=reset)
+        else:
+            X = check_table(names, X, reset=reset, accept_sparse=False)
+    if known is not None:
+        check_width(estimator, X, known.n_columns)  # of what is known, which another thread may just have replaced
+    if not in_table:
+        return beside(estimator, X, groups, n_parts)._replace(table=X, names=names)
+    return within(estimator, X, columns_by(estimator.by, X) if columns is None else columns)._replace(names=names)
+
+
+def within(estimator: Any, X: Any, columns: Columns) -> Batch:
+    """Return a table taken apart whose columns hold keys and values."""
+    values, parts = check_columns(estimator, X, columns.values), keys_in(X, columns)
     codes, keys = encode(parts, missing=estimator.missing_key)
-    return Batch(values, codes, keys, len(parts), columns, X, names)
+    return Batch(values, codes, keys, len(parts), columns, X)
 
 
 def beside(estimator: Any, values: NDArray[Any], groups: Any, n_parts: int | None) -> Batch:

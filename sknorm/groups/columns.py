@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +15,11 @@ class Columns(NamedTuple):
 
     keys: tuple[int, ...]
     values: NDArray[np.intp]
+
+    @property
+    def n_columns(self) -> int:
+        """The width of the table."""
+        return len(self.keys) + len(self.values)
 
 
 def columns_by(by: Any, X: Any) -> Columns:
@@ -85,9 +89,12 @@ def keys_given(groups: Any, n_samples: int, n_parts: int | None = None) -> list[
     return columns
 
 
-def as_array(groups: Sequence[Any]) -> NDArray[Any]:
+def as_array(groups: Any) -> NDArray[Any]:
     """Return keys, or lists of their parts, as an array of objects; tuples are keys."""
-    groups = list(groups)
+    try:
+        groups = list(groups)
+    except TypeError:
+        raise ValueError(f"groups must have one key for each row, but is {groups!r}.") from None
     if groups and all(isinstance(key, (list, np.ndarray)) for key in groups):
         if len({len(key) for key in groups}) > 1:
             raise ValueError("groups has keys of different numbers of parts.")

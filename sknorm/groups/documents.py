@@ -8,11 +8,11 @@ import numpy as np
 
 from sknorm._base import Scaler
 from sknorm._document import Node
-from sknorm._key_index import read_keys
 from sknorm._learned import Learned
-from sknorm.groups.batch import ONE_KEY, Known
+from sknorm.groups.batch import ONE_KEY, Batch, Known
 from sknorm.groups.columns import Columns
-from sknorm.groups.groups import Groups
+from sknorm.groups.groups import restored
+from sknorm.groups.key_index import read_keys
 from sknorm.state import LARGEST, read_estimator, write_estimator
 
 NAMES = (
@@ -29,25 +29,26 @@ NAMES = (
     "n_folded",
 )
 
+# Rows, or groups, that a document may claim: so many more can be counted.
+MOST = 2**62
+
 
 def write_known(known: Known) -> dict[str, Any]:
     """Return what is known as numbers, strings, arrays and dicts of these."""
-    groups = known.groups
-    with groups.writing:
-        _, statistic, weight = groups.whole()
-        values = (
-            write_estimator(known.scaler, "learned.scaler"),
-            None if known.columns is None else list(known.columns.keys),
-            known.n_parts,
-            groups.index.fields(),
-            weight,
-            groups.about["updated"].copy(),
-            groups.clock,
-            statistic.fields(),
-            write_learned(groups.everything),
-            None if groups.folded is None else write_learned(groups.folded),
-            groups.n_folded,
-        )
+    groups = known.groups.snapshot()
+    values = (
+        write_estimator(known.scaler, "learned.scaler"),
+        None if known.columns is None else list(known.columns.keys),
+        known.n_parts,
+        groups.key_index.fields(),
+        groups.weight,
+        groups.updated,
+        groups.clock,
+        groups.statistic.fields(),
+        write_learned(groups.everything),
+        None if groups.folded is None else write_learned(groups.folded),
+        groups.n_folded,
+    )
     return dict(zip(NAMES, values, strict=True))
 
 
@@ -59,31 +60,41 @@ def write_learned(learned: Learned) -> dict[str, Any]:
 def read_known(node: Node, estimator: Any) -> Known:
     """Return what `write_known` wrote of an estimator that has its parameters, its width and its names."""
     kind, keys_at, n_parts, keys, weight, updated, clock, groups, everything, folded, n_folded = node.entries(*NAMES)
-    scaler = read_estimator(kind)
+    scaler, n_columns = read_estimator(kind), estimator.n_features_in_
     if not isinstance(scaler, Scaler) or "_learned" in scaler.__dict__:
         raise kind.error("must be a scaler that was not fitted")
-    columns = read_columns(keys_at, estimator.n_features_in_)
-    n_features = estimator.n_features_in_ if columns is None else len(columns.values)
-    parts = n_parts.integer(0, LARGEST)
-    if columns is not None:
-        n_parts.equal(len(columns.keys))
-    index = read_keys(keys)
+    if (keys_at.value is None) != (estimator.by is None):
+        raise keys_at.error(f"does not go with by={estimator.by!r}")
+    key_columns = () if keys_at.value is None else read_positions(keys_at, n_columns)
+    n_values = n_columns - len(key_columns)
+    whole = read_learned(everything, scaler, n_values, now=False)
+    # The table is as wide as it says: from here on, memory is taken for columns.
+    columns = None
+    if key_columns:
+        columns = Columns(key_columns, np.array([i for i in range(n_columns) if i not in set(key_columns)], np.intp))
+        n_parts.equal(len(key_columns))
+    named = Batch(np.empty((0, n_values)), None, [], columns=columns, names=estimator).named
+    names = getattr(named, "feature_names_in_", None)
+    check(scaler, whole.statistic, names, everything)
+    index, parts = read_keys(keys), n_parts.integer(0, LARGEST)
     check_parts(keys, index.keys(), parts)
     weights = weight.floats(len(index))
     weight.refuse(weights < 0, "must not be negative")
-    named = getattr(estimator, "feature_names_in_", None)
-    names = named if named is None or columns is None else named[columns.values]
-    statistic: Any = scaler._no_rows(len(index), n_features).restored(groups, n_features)
+    statistic: Any = scaler._no_rows(len(index), 1).restored(groups, n_values)
     check(scaler, statistic.now(), names, groups)
-    known = Groups(index, statistic.store(), weights, read_learned(everything, scaler, n_features, names, now=False))
-    known.about["updated"][:] = updated.integers(len(index), high=LARGEST, dtype=np.int64)
-    known.clock, known.n_folded = clock.integer(0, LARGEST), n_folded.integer(0, LARGEST)
-    if folded.value is not None:
-        known.folded = read_learned(folded, scaler, n_features, names, now=True)
-    return Known(scaler, known, columns, parts)
+    now = clock.integer(0, MOST)
+    last = updated.integers(len(index), high=now, dtype=np.int64)
+    rest, n_rest = None, n_folded.integer(0, MOST)
+    if n_rest:
+        rest = read_learned(folded, scaler, n_values, now=True)
+        check(scaler, rest.statistic, names, folded)
+    else:
+        folded.null("where no groups were folded")
+    known = restored(index, statistic.store(), weights, last, whole, rest, n_rest, now)
+    return Known(scaler, known, n_columns, parts, columns)
 
 
-def read_learned(node: Node, scaler: Scaler, n_features: int, names: Any, *, now: bool) -> Learned:
+def read_learned(node: Node, scaler: Scaler, n_features: int, *, now: bool) -> Learned:
     """Return what was learned of one group: as the scaler keeps its past, or as it is ``now``."""
     n_rows, fields = node.entries("n_rows", "statistic")
     zero: Any = scaler._no_rows(1, 1)
@@ -91,7 +102,6 @@ def read_learned(node: Node, scaler: Scaler, n_features: int, names: Any, *, now
     learned = Learned(history, n_rows.number(0))
     if history.n_rows is not None:
         n_rows.same_number(history.n_rows)
-    check(scaler, learned.statistic, names, fields)
     return learned
 
 
@@ -103,14 +113,12 @@ def check(scaler: Scaler, statistic: Any, names: Any, node: Node) -> None:
         raise ValueError(f"{node} does not fit {type(scaler).__name__}: {error}") from None
 
 
-def read_columns(node: Node, n_columns: int) -> Columns | None:
-    """Return which columns are keys; None where they are given as groups."""
-    if node.value is None:
-        return None
+def read_positions(node: Node, n_columns: int) -> tuple[int, ...]:
+    """Return which columns are keys."""
     keys = tuple(column.integer(0, n_columns - 1) for column in node.items())
-    if not keys or len(set(keys)) < len(keys) or len(keys) == n_columns:
+    if not keys or len(set(keys)) < len(keys) or len(keys) >= n_columns:
         raise node.error("must be distinct columns, some but not all")
-    return Columns(keys, np.array([i for i in range(n_columns) if i not in set(keys)], np.intp))
+    return keys
 
 
 def check_parts(node: Node, keys: Any, n_parts: int) -> None:

@@ -53,14 +53,22 @@ def part_of(batch: Batch, rows: slice) -> Batch:
 
 def scale_so_far(known: Known, policy: Policy, batch: Batch) -> npt.NDArray[Any]:
     """Return the values of a batch, scaled; a column without a value so far as a constant would be."""
-    scaled, everything = scale(known, policy, batch), known.groups.everything.statistic
+    found = known.groups.look_up(batch.keys)
+    scaled, everything = scale(known, policy, batch, found=found), found.everything.statistic
     none = everything.count == 0
-    if policy.unseen == "global" and none.any():
+    by_all = np.full(len(scaled), policy.unseen == "global")
+    if batch.codes is not None and none.any():
+        pulled = np.zeros(len(found.groups) + 1, np.bool_)
+        pulled[-1] = True  # rows without a key
+        pulled[np.flatnonzero(found.groups >= 0)] = policy.seen(found.weight) & (policy.smooth != 0)
+        by_all |= pulled[batch.codes]
+    if none.any() and by_all.any():
         affine: Affine = known.scaler._derive(everything)
         plain = Affine(neutral(affine.centre, none, 0.0), neutral(affine.scale, none, 1.0), affine.gain, affine.shift)
         X = batch.X if affine.centre is None else np.where(np.isnan(batch.X), batch.X, batch.X.dtype.type(0))
         constant = known.scaler._bounded(plain, none.shape)(X)
-        scaled[:, none[0]] = constant[:, none[0]]
+        cells = by_all[:, np.newaxis] & none & np.isnan(scaled)
+        scaled[cells] = constant[cells]
     return scaled
 
 
@@ -102,5 +110,5 @@ def follow_rows(
     statistic = after.part(0, m)
     check_overflow(scaler, statistic, batch)
     check_overflow(scaler, learned.history, batch)
-    settle(known, touched, statistic, weight[:m], learned, batch, max_groups)
+    settle(known, touched, statistic, weight[:m], learned, batch, weights, max_groups)
     return scaled.astype(batch.values.dtype, copy=False)

@@ -22,9 +22,9 @@ def frame_of(known: Known, key_names: list[Any], features: list[Any]) -> Any:
     """
     import pandas
 
-    keys, statistic, weight = known.groups.whole()
-    statistic = statistic.now()
-    columns = {("", "count"): whole_numbers(weight)}
+    snapshot = known.groups.snapshot()
+    keys, statistic = snapshot.key_index.keys(), snapshot.statistic.now()
+    columns = {("rows", ""): whole_numbers(snapshot.weight)}
     cells = {"count": statistic.count}
     for name, compute in column_attributes(type(known.scaler)).items():
         cells[name.removesuffix("_")] = compute(known.scaler, statistic)

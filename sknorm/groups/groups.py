@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
+from weakref import WeakSet
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sknorm._key_index import KeyIndex
-from sknorm._keys import Keys
 from sknorm._learned import Learned
-from sknorm.statistics._ragged import Growing
+from sknorm.groups.key_index import KeyIndex
+from sknorm.groups.keys import Keys
+from sknorm.statistics._growing import Growing
 
 Codes = NDArray[np.intp]
 
@@ -21,10 +23,36 @@ Codes = NDArray[np.intp]
 FOLDED_SHARE = 16
 
 
+class Found(NamedTuple):
+    """What is known of some keys, at one moment.
+
+    ``groups`` are their groups, −1 where unknown; ``statistic`` and ``weight`` are of the known ones alone.
+    """
+
+    groups: Codes
+    statistic: Any
+    weight: NDArray[np.float64]
+    everything: Learned
+    folded: Learned | None = None
+
+
+class Snapshot(NamedTuple):
+    """All that is known of groups, at one moment."""
+
+    key_index: KeyIndex
+    statistic: Any
+    weight: NDArray[np.float64]
+    updated: NDArray[np.int64]
+    everything: Learned
+    folded: Learned | None
+    n_folded: int
+    clock: int
+
+
 class Groups:
     """The groups of a `GroupedScaler`: a store that changes in place, or not at all.
 
-    A change is made by the thread that holds ``writing``; readers see what was known before it or after it.
+    A batch is learned under ``lock``, and so readers wait for its end: they see what was known before it or after it.
 
     Parameters
     ----------
@@ -39,6 +67,8 @@ class Groups:
 
     Attributes
     ----------
+    lock : RLock
+        Held while something changes.
     folded : Learned or None
         What was learned from the rows of groups whose keys are forgotten.
     n_folded : int
@@ -53,68 +83,79 @@ class Groups:
         self.folded: Learned | None = None
         self.n_folded = 0
         self.clock = 0
-        self.writing = threading.RLock()
-        self._reading = threading.RLock()
-        self._undo: list[Callable[[], None]] | None = None
-        self._n_before = 0
+        self.lock = threading.RLock()
+        self._undo: list[Callable[[], None]] = []
+        self._depth = self._n_before = 0
+        EVERY.add(self)
 
-    def __getstate__(self) -> dict[str, Any]:
-        with self.writing:
-            state = self.__dict__.copy()
-        for name in ("writing", "_reading", "_undo"):
-            del state[name]
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, writing=threading.RLock(), _reading=threading.RLock(), _undo=None)
+    def __reduce__(self) -> tuple[Any, ...]:
+        snapshot = self.snapshot()
+        return restored, (snapshot.key_index, snapshot.statistic.store(), *snapshot[2:])
 
     def __deepcopy__(self, memo: Any) -> Groups:
-        with self.writing:
-            return _copied(self)
+        build, arguments = self.__reduce__()
+        return build(*arguments)
 
     def __len__(self) -> int:
         return len(self.index)
 
     # Reading.
 
-    def look_up(self, keys: Keys) -> tuple[Codes, Any, NDArray[np.float64]]:
-        """Return the groups of these keys, −1 where unknown, and what is known of the others: statistic and weight."""
-        with self._reading:
+    def look_up(self, keys: Keys) -> Found:
+        """Return what is known of these keys, of which some may be unknown."""
+        with self.lock:
             groups = self.index.find(keys)
             known = groups if groups.size and groups.min() >= 0 else groups[groups >= 0]
-            return groups, self.store.take(known), self.about["weight"][known]
+            return Found(groups, self.store.take(known), self.about["weight"][known], self.everything, self.folded)
 
-    def whole(self) -> tuple[NDArray[Any], Any, NDArray[np.float64]]:
-        """Return all keys, and the statistic and weight of their groups."""
-        with self._reading:
-            return self.index.keys(), self.store.take(np.arange(len(self))), self.about["weight"].copy()
+    def snapshot(self) -> Snapshot:
+        """Return all that is known, which later changes leave alone."""
+        with self.lock:
+            every = np.arange(len(self))
+            return Snapshot(
+                self.index.keep(every),
+                self.store.take(every),
+                self.about["weight"].copy(),
+                self.about["updated"].copy(),
+                self.everything,
+                self.folded,
+                self.n_folded,
+                self.clock,
+            )
 
     # Changing.
 
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
         """Take back every change that is made within if anything is raised."""
-        with self.writing:
-            before, self._undo = self._undo, []
-            n_before, self._n_before = self._n_before, len(self)
+        with self.lock:
+            start, n_before = len(self._undo), self._n_before
+            self._depth, self._n_before = self._depth + 1, len(self)
             try:
                 yield
             except BaseException:
-                with self._reading:
-                    for step in reversed(self._undo):
-                        step()
+                self._take_back(start)
                 raise
-            else:
-                if before is not None:
-                    before.extend(self._undo)
             finally:
-                self._undo, self._n_before = before, n_before
+                self._depth, self._n_before = self._depth - 1, n_before
+                if not self._depth:
+                    self._undo.clear()
 
     def _change(self, work: Callable[[], None], undo: Callable[[], None]) -> None:
-        assert self._undo is not None, "changes are made within all_or_nothing"
+        assert self._depth, "changes are made within all_or_nothing"
         self._undo.append(undo)  # which does no harm where nothing, or a part, was done
-        with self._reading:
-            work()
+        work()
+
+    def _take_back(self, start: int) -> None:
+        for undo in reversed(self._undo[start:]):
+            undo()
+        del self._undo[start:]
+
+    def after_fork(self) -> None:
+        """Go on in a child process, where the thread that was learning, and held the lock, does not exist."""
+        self.lock = threading.RLock()
+        self._take_back(0)
+        self._depth = 0
 
     def _set(self, **after: Any) -> None:
         before = {name: self.__dict__[name] for name in after}
@@ -153,25 +194,22 @@ class Groups:
     ) -> None:
         """Let this be what is known of these groups, the last rows of which were ``updated``, and of all rows."""
         old = groups[groups < self._n_before]  # those that have entered since will be forgotten
-        before = (*self.take(old), self.about["updated"][old])
+        before = (*self.take(old), self.about["updated"][old], self.everything)
 
-        def write(groups: Codes, statistic: Any, weight: Any, updated: Any) -> None:
+        def write(groups: Codes, statistic: Any, weight: Any, updated: Any, everything: Learned) -> None:
             self.store.put(groups, statistic)
             self.about["weight"][groups], self.about["updated"][groups] = weight, updated
+            self.everything = everything
 
-        self._change(lambda: write(groups, statistic, weight, updated), lambda: write(old, *before))
-        self._set(everything=everything)
+        self._change(lambda: write(groups, statistic, weight, updated, everything), lambda: write(old, *before))
 
     def count_rows(self, n_rows: int) -> None:
         """Let the clock go on, by which groups are told that were updated last."""
         self._set(clock=self.clock + n_rows)
 
-    def absorb_folded(self, other: Groups) -> None:
-        """Let what another has folded be folded here too."""
-        folded = self.folded
-        if other.folded is not None:
-            folded = other.folded if folded is None else folded.merge(other.folded)
-        self._set(folded=folded, n_folded=self.n_folded + other.n_folded)
+    def set_folded(self, folded: Learned | None, n_folded: int) -> None:
+        """Let this be what is known of the groups that were folded, and their number."""
+        self._set(folded=folded, n_folded=n_folded)
 
     def fold(self, most: int, fold: Callable[[Learned | None, Any, float], Learned]) -> None:
         """Keep no more than so many groups; ``fold`` adds those that were updated longest ago to what is folded."""
@@ -180,23 +218,48 @@ class Groups:
             return
         n_kept = max(1, most - most // FOLDED_SHARE)
         order = np.argsort(self.about["updated"], kind="stable")
-        dropped, kept = np.sort(order[: n_groups - n_kept]), np.sort(order[n_groups - n_kept :])
+        dropped = np.sort(order[: n_groups - n_kept])
         statistic, weight = self.take(dropped)
         folded = fold(self.folded, statistic, float(weight.sum()))
-        n_folded = self.n_folded + len(dropped)
-        index, store = self.index.keep(kept), self.store.take(kept).store()
+        self.forget(dropped)
+        self.set_folded(folded, self.n_folded + len(dropped))
+
+    def forget(self, groups: Codes) -> None:
+        """Forget these groups; the others move up."""
+        kept = np.setdiff1d(np.arange(len(self)), groups)
         about = Growing(weight=self.about["weight"][kept], updated=self.about["updated"][kept])
-        self._set(index=index, store=store, about=about, folded=folded, n_folded=n_folded)
+        self._set(index=self.index.keep(kept), store=self.store.take(kept).store(), about=about)
 
 
-def _copied(groups: Groups) -> Groups:
-    """Return a copy that later changes of the other leave alone."""
-    _, statistic, weight = groups.whole()
-    codes = np.arange(len(groups))
-    copy = Groups(groups.index.keep(codes), statistic.store(), weight, groups.everything)
-    copy.about["updated"][:] = groups.about["updated"]
-    copy.folded, copy.n_folded, copy.clock = groups.folded, groups.n_folded, groups.clock
-    return copy
+# Weak, for fork alone.
+EVERY: WeakSet[Groups] = WeakSet()
+
+
+def after_fork() -> None:
+    """Let all groups go on in a child process."""
+    for groups in list(EVERY):
+        groups.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=after_fork)
+
+
+def restored(
+    index: KeyIndex,
+    store: Any,
+    weight: NDArray[np.float64],
+    updated: NDArray[np.int64],
+    everything: Learned,
+    folded: Learned | None,
+    n_folded: int,
+    clock: int,
+) -> Groups:
+    """Return the groups of which a snapshot was taken."""
+    groups = Groups(index, store, weight, everything)
+    groups.about["updated"][:] = updated
+    groups.folded, groups.n_folded, groups.clock = folded, n_folded, clock
+    return groups
 
 
 def combined(statistic: Any) -> Any:

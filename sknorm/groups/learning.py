@@ -8,15 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sknorm._base import Scaler
-from sknorm._key_index import KeyIndex
 from sknorm._learned import Learned, Weights
 from sknorm.groups.batch import Batch, Known, row_weight
-from sknorm.groups.groups import Codes, Groups, combined
+from sknorm.groups.groups import Codes, Found, Groups, Snapshot, combined
+from sknorm.groups.key_index import KeyIndex
 
 
-def begin(
-    scaler: Scaler, batch: Batch, weights: Weights, max_groups: int | None
-) -> tuple[Known, tuple[Codes, Any, Any] | None]:
+def begin(scaler: Scaler, batch: Batch, weights: Weights, max_groups: int | None) -> tuple[Known, Found | None]:
     """Return what is known after a first batch, and what `Groups.look_up` would of its keys, if none was folded."""
     n_groups, n_features = len(batch.keys), batch.values.shape[1]
     X, own_weights, codes = batch.with_keys(weights)
@@ -34,13 +32,13 @@ def begin(
     index = KeyIndex()
     index.add(batch.keys)
     groups = Groups(index, history.store(), weight, everything)
-    known = Known(scaler, groups, batch.columns, batch.n_parts)
+    known = Known(scaler, groups, batch.n_columns, batch.n_parts, batch.columns)
     if max_groups is not None:
-        groups.about["updated"][:] = last_rows(batch, n_groups)
-        with groups.all_or_nothing():
-            groups.count_rows(len(batch.values))
-            fold_oldest(known, batch, max_groups)
-    return known, None if groups.n_folded else (np.arange(n_groups), history, weight)
+        groups.about["updated"][:] = last_rows(batch, weights, n_groups)
+    with groups.all_or_nothing():
+        groups.count_rows(len(batch.values))
+        forget_idle(known, np.arange(n_groups), batch, max_groups)
+    return known, Found(np.arange(n_groups), history, weight, everything) if len(groups) == n_groups else None
 
 
 def before(scaler: Scaler, batch: Batch) -> Known:
@@ -48,7 +46,7 @@ def before(scaler: Scaler, batch: Batch) -> Known:
     n_features = batch.values.shape[1]
     everything = Learned(scaler._no_rows(1, n_features), 0.0)
     groups = Groups(KeyIndex(), scaler._no_rows(0, n_features).store(), np.zeros(0), everything)
-    return Known(scaler, groups, batch.columns, batch.n_parts)
+    return Known(scaler, groups, batch.n_columns, batch.n_parts, batch.columns)
 
 
 def learn(known: Known, batch: Batch, weights: Weights, max_groups: int | None) -> None:
@@ -61,7 +59,7 @@ def learn(known: Known, batch: Batch, weights: Weights, max_groups: int | None) 
     check_overflow(scaler, after, batch)
     everything = scaler._go_on(groups.everything, batch.X, weights, batch.named)
     weight = weight + row_weight(codes, own_weights, len(X), len(touched))
-    settle(known, touched, after, weight, everything, batch, max_groups)
+    settle(known, touched, after, weight, everything, batch, weights, max_groups)
 
 
 def settle(
@@ -71,24 +69,35 @@ def settle(
     weight: NDArray[np.float64],
     everything: Learned,
     batch: Batch,
+    weights: Weights,
     max_groups: int | None,
 ) -> None:
     """Write what was learned, and fold the oldest groups where there are too many."""
     groups = known.groups
-    updated = groups.clock + (0 if max_groups is None else last_rows(batch, len(touched)))
-    groups.put(touched, statistic, weight, np.broadcast_to(updated, touched.shape), everything)
-    groups.count_rows(len(batch.values))
+    updated = np.full(len(touched), groups.clock)
     if max_groups is not None:
-        fold_oldest(known, batch, max_groups)
+        updated = np.maximum(updated + last_rows(batch, weights, len(touched)), groups.about["updated"][touched])
+    groups.put(touched, statistic, weight, updated, everything)
+    groups.count_rows(len(batch.values))
+    forget_idle(known, touched, batch, max_groups)
 
 
-def last_rows(batch: Batch, n_groups: int) -> NDArray[np.int64]:
-    """Return the number of the last row of every group of a batch."""
-    last = np.zeros(n_groups, np.int64)
+def last_rows(batch: Batch, weights: Weights, n_groups: int) -> NDArray[np.int64]:
+    """Return the number of the last row of every group of a batch, −1 where no row counts."""
+    last = np.full(n_groups, -1)
     if batch.codes is not None:
-        own = np.flatnonzero(batch.codes >= 0)
+        own = np.flatnonzero(batch.codes >= 0 if weights is None else (batch.codes >= 0) & (weights > 0))
         last[batch.codes[own]] = own  # what is written last stays
     return last
+
+
+def forget_idle(known: Known, touched: Codes, batch: Batch, max_groups: int | None) -> None:
+    """Forget groups none of whose rows counts, and fold the oldest where there are too many."""
+    none = known.groups.about["weight"][touched] == 0
+    if none.any():
+        known.groups.forget(touched[none])
+    if max_groups is not None:
+        fold_oldest(known, batch, max_groups)
 
 
 def fold_oldest(known: Known, batch: Batch, max_groups: int) -> None:
@@ -108,19 +117,22 @@ def check_overflow(scaler: Scaler, history: Any, batch: Batch) -> None:
     scaler._check_overflow(history.now(), getattr(batch.named, "feature_names_in_", None))
 
 
-def absorb(known: Known, other: Known, batch: Batch, max_groups: int | None) -> None:
-    """Let the groups absorb those of another, key by key, within `Groups.all_or_nothing`; a batch has the names."""
-    groups, (keys, theirs, their_weight) = known.groups, other.groups.whole()
+def absorb(known: Known, other: Snapshot, batch: Batch, max_groups: int | None) -> None:
+    """Let the groups absorb others, key by key, within `Groups.all_or_nothing`; a batch has the names."""
+    groups, keys = known.groups, other.key_index.keys()
     touched = groups.enter(keys if keys.dtype != object else keys.tolist())
     mine, weight = groups.take(touched)
-    statistic = mine.merge(theirs)
+    statistic = mine.merge(other.statistic)
     check_overflow(known.scaler, statistic, batch)
-    everything = groups.everything.merge(other.groups.everything)
+    everything = groups.everything.merge(other.everything)
     check_overflow(known.scaler, everything.history, batch)
-    weight = weight + their_weight
-    updated = np.maximum(groups.about["updated"][touched], other.groups.about["updated"])
-    groups.put(touched, statistic, weight, updated, everything)
-    groups.count_rows(other.groups.clock)
-    groups.absorb_folded(other.groups)
+    updated = np.maximum(groups.about["updated"][touched], other.updated)
+    groups.put(touched, statistic, weight + other.weight, updated, everything)
+    groups.count_rows(other.clock)
+    folded = groups.folded
+    if folded is not None and other.folded is not None:
+        folded = folded.merge(other.folded)
+        check_overflow(known.scaler, folded.history, batch)
+    groups.set_folded(folded or other.folded, groups.n_folded + other.n_folded)
     if max_groups is not None:
         fold_oldest(known, batch, max_groups)

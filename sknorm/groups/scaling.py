@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sknorm._keys import Keys
 from sknorm.groups.batch import Batch, Known
-from sknorm.groups.groups import Codes
+from sknorm.groups.groups import Codes, Found
+from sknorm.groups.keys import Keys
 from sknorm.groups.shrinkage import Policy, affine_of, stacked
 from sknorm.maps import Map
 
@@ -19,14 +19,14 @@ SHORT.maxlist = 5
 
 
 def scale(
-    known: Known, policy: Policy, batch: Batch, *, inverse: bool = False, of_keys: tuple[Codes, Any, Any] | None = None
+    known: Known, policy: Policy, batch: Batch, *, inverse: bool = False, found: Found | None = None
 ) -> NDArray[Any]:
     """Return the values of a batch, scaled or, ``inverse``, in their units again.
 
-    ``of_keys`` is what `Groups.look_up` returns of the batch's keys.
+    ``found`` is what `Groups.look_up` returns of the batch's keys.
     """
     X = batch.X
-    map_, codes, blank = map_of(known, policy, batch, known.groups.look_up(batch.keys) if of_keys is None else of_keys)
+    map_, codes, blank = map_of(known, policy, batch, found or known.groups.look_up(batch.keys))
     out = (map_.inverse() if inverse else map_)(X, None, codes)
     if blank is not None:
         cells = blank[codes]
@@ -35,27 +35,26 @@ def scale(
 
 
 def map_of(
-    known: Known, policy: Policy, batch: Batch, of_keys: tuple[Codes, Any, Any]
+    known: Known, policy: Policy, batch: Batch, found: Found
 ) -> tuple[Map, Codes | None, NDArray[np.bool_] | None]:
     """Return the map of the groups of a batch, which of them each row has, and the cells that it has nothing for."""
-    scaler, groups = known.scaler, known.groups
-    found, statistic, weight = of_keys
-    statistic, everything, folded = statistic.now(), groups.everything.statistic, groups.folded
+    scaler, weight, folded = known.scaler, found.weight, found.folded
+    statistic, everything = found.statistic.now(), found.everything.statistic
     affine, seen = affine_of(scaler, policy, statistic, everything), policy.seen(weight)
     n_known, codes = len(weight), batch.codes
     shape = (n_known, batch.values.shape[1])
     nothing = np.zeros(shape, np.bool_)
-    if policy.unseen == "passthrough" and not policy.smooth:
+    if policy.unseen != "global" and not policy.smooth:
         nothing = statistic.count == 0
-    has_rest = n_known < len(found) or not seen.all()
+    has_rest = n_known < len(found.groups) or not seen.all()
     if has_rest or (codes is not None and codes.size > 0 and codes.min() < 0):
         # After the known groups come what stands for the others, and all rows.
         stands_in = folded is not None and policy.seen(np.array([folded.n_rows])).all()
         of_all = scaler._derive(everything)
         affine = stacked(affine, scaler._derive(folded.statistic) if stands_in and folded else of_all, of_all)
-        rows = np.full(len(found) + 1, n_known)
+        rows = np.full(len(found.groups) + 1, n_known)
         rows[-1] = n_known + 1
-        rows[np.flatnonzero(found >= 0)[seen]] = np.flatnonzero(seen)
+        rows[np.flatnonzero(found.groups >= 0)[seen]] = np.flatnonzero(seen)
         codes = rows[np.zeros(len(batch.values), np.intp) if codes is None else codes]
         shape = (n_known + 2, shape[1])
         alone = policy.unseen != "global" and not stands_in

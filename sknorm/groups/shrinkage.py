@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sknorm._base import Scaler
+from sknorm._fitted import EPS
 from sknorm.maps import Affine
 
 Values = NDArray[np.float64]
@@ -60,7 +61,7 @@ def share_of(smooth: float, statistic: Any, everything: Any, own: Affine, whole:
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         worth = smooth if smooth >= 0 else spread_of(statistic, own) / spread_of(everything, whole)
         share = count / (count + worth)
-    share = np.where((count > 0) & ~np.isnan(share), share, 0.0)
+    share = np.where((count > 0) & (share >= EPS), share, 0.0)  # also for NaN; less would leave a scale near 0
     return np.where(everything.count > 0, share, 1.0)
 
 

@@ -5,6 +5,7 @@ import numpy as np
 cimport cython
 cimport numpy as cnp
 from cpython.object cimport PyObject
+from cpython.ref cimport Py_XDECREF, Py_XINCREF
 from libc.math cimport isnan
 from libc.stddef cimport ptrdiff_t, size_t
 from libc.stdint cimport int64_t, intptr_t, uint8_t, uint32_t, uint64_t
@@ -238,6 +239,7 @@ def number_objects(cnp.ndarray values not None, bint own, plain, canonical):
     cdef TextTable table = TextTable(NULL, NULL, 0, 0)
     cdef PyObject *rows[KEYS_BLOCK]
     cdef uint64_t hashes[KEYS_BLOCK]
+    cdef Py_ssize_t held = 0
     cdef object key, number
     try:
         for start in range(0, n, KEYS_BLOCK):
@@ -248,6 +250,9 @@ def number_objects(cnp.ndarray values not None, bint own, plain, canonical):
                 rows[i] = (<PyObject **> (data + (start + i) * stride))[0]
                 SKNORM_PREFETCH(rows[i])
             for i in range(count):
+                # Held, since Python runs below, and may change the array.
+                Py_XINCREF(rows[i])
+                held += 1
                 hashes[i] = 0
                 if rows[i] != NULL and PyUnicode_CheckExact(<object> rows[i]):
                     hashes[i] = hash_of_string(rows[i])
@@ -259,8 +264,6 @@ def number_objects(cnp.ndarray values not None, bint own, plain, canonical):
                 if hashes[i]:
                     code[start + i] = number_string(&table, keys, <object> rows[i], hashes[i])
                     continue
-                # Python runs from here, and may change the array: what is read of it is read now.
-                rows[i] = (<PyObject **> (data + (start + i) * stride))[0]
                 key = <object> rows[i] if rows[i] != NULL else None
                 if PyFloat_CheckExact(key):
                     key = None if isnan(<double> key) else key if <double> key else 0.0
@@ -278,9 +281,17 @@ def number_objects(cnp.ndarray values not None, bint own, plain, canonical):
                     keys.append(key)
                     append_other(&table)
                 code[start + i] = number
+            release(rows, &held)
         return codes, keys, others
     finally:
+        release(rows, &held)
         free_texts(&table)
+
+
+cdef inline void release(PyObject **rows, Py_ssize_t *held) noexcept:
+    while held[0]:
+        held[0] -= 1
+        Py_XDECREF(rows[held[0]])
 
 
 cdef inline Py_ssize_t number_string(TextTable *table, list keys, str key, uint64_t hashed) except -1:

@@ -46,6 +46,7 @@ cdef extern from "scatter.h" nogil:
     )
     void merge_moments(double *a, const double *b, size_t n_cells)
     void merge_extremes(double *a, const double *b, size_t n_cells, int with_count)
+    int table_overflows(const double *table, size_t n_rows, size_t n_cells, int moments, int extremes, double ddof)
 
 cdef double np_inf = np.inf, np_nan = np.nan
 
@@ -259,23 +260,11 @@ def merge(cnp.ndarray a not None, cnp.ndarray b not None, int first_row):
 
 def overflows(cnp.ndarray table not None, int first_row, double ddof=0.0):
     """Say whether a mean, an m2, a variance, a count or a range of values that are all finite is not."""
-    cdef Py_ssize_t n_rows = table.shape[0], n_cells = table.shape[1] * table.shape[2], i
+    cdef Py_ssize_t n_rows = table.shape[0], n_cells = table.shape[1] * table.shape[2]
     cdef const double *data = <const double *> cnp.PyArray_DATA(table)
-    cdef double sum = 0.0
     if not cnp.PyArray_IS_C_CONTIGUOUS(table):
         raise ValueError("table must be contiguous")
-    if first_row == 0:
-        for i in range(4 * n_cells):  # 0 times what is not finite is NaN
-            sum += data[i] * 0.0
-        for i in range(n_cells):
-            if data[ROW_COUNT * n_cells + i] > ddof:
-                sum += data[ROW_M2 * n_cells + i] / (data[ROW_COUNT * n_cells + i] - ddof) * 0.0
-    if n_rows != 4:
-        data += (n_rows - 3) * n_cells
-        for i in range(n_cells):
-            if data[i] > 0:
-                sum += (data[2 * n_cells + i] - data[n_cells + i]) * 0.0
-    return sum != sum
+    return table_overflows(data, n_rows, n_cells, first_row == 0, n_rows != 4, ddof) != 0
 
 
 def variance(cnp.ndarray table not None, double ddof):

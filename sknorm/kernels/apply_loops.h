@@ -85,8 +85,8 @@ SKNORM_INLINE int NAME(grouped_rows)(int kind, T *y, ptrdiff_t y_row, const T *x
         if (together && i + 1 < n) {
             SKNORM_INDEPENDENT
             for (size_t j = 0; j < w; j++) {
-                double v = x[j];
-                infinite |= fabs(v) == INFINITY;
+                double v = x[j]; /* from d on of the next row, or of a column that is none of X */
+                infinite |= (j < d) & (fabs(v) == INFINITY);
                 y[j] = (T)affine(kind, v, p, w, j);
             }
         } else {
@@ -133,7 +133,7 @@ static int NAME(apply_grouped)(int kind, T *y, ptrdiff_t y_row, ptrdiff_t y_colu
     if (n < n_groups || !(kind & DIVIDE) || kind >= SQUASH) return -1;
     size_t w = d <= 2 ? d : (d + 3) / 4 * 4, lanes = APPLY_ROWS * d;
     double *records = records_of(kind, parameters, n_groups, d, w);
-    int status = 0, packed = x_column == 1 && y_column == 1;
+    int status = 0, packed = x_column == 1 && y_column == 1, whole = y_column == 1 && y_row == (ptrdiff_t)d && y != x;
     T *in = packed ? NULL : malloc(2 * lanes * sizeof(T)), *out = in ? in + lanes : NULL;
     if (!records || !(packed || in)) status = 2;
     else if (packed) status = NAME(grouped)(kind, y, y_row, x, x_row, n, d, w, records, n_groups, codes);
@@ -141,8 +141,9 @@ static int NAME(apply_grouped)(int kind, T *y, ptrdiff_t y_row, ptrdiff_t y_colu
         rows = n - i < APPLY_ROWS ? n - i : APPLY_ROWS;
         for (size_t j = 0; j < d; j++)
             for (size_t r = 0; r < rows; r++) in[r * d + j] = x[(ptrdiff_t)r * x_row + (ptrdiff_t)j * x_column];
-        status = NAME(grouped)(kind, out, (ptrdiff_t)d, in, (ptrdiff_t)d, rows, d, w, records, n_groups, codes + i);
-        for (size_t j = 0; j < d && !status; j++)
+        status = NAME(grouped)(kind, whole ? y : out, (ptrdiff_t)d, in, (ptrdiff_t)d, rows, d, w, records, n_groups,
+                               codes + i);
+        for (size_t j = 0; j < d && !status && !whole; j++)
             for (size_t r = 0; r < rows; r++) y[(ptrdiff_t)r * y_row + (ptrdiff_t)j * y_column] = out[r * d + j];
     }
     free(in);

@@ -40,7 +40,7 @@ typedef struct {
     double *table, *phase, *pane_weight, *weight;
     int64_t *seen;
     /* room inside */
-    double *records, *view, *view_of_all, *lane_weight, *poison, *centre, *scale, *centre_of_all, *scale_of_all, *spare;
+    double *records, *view, *view_of_all, *spare_lanes, *lane_weight, *poison, *centre, *scale, *centre_of_all, *scale_of_all, *spare;
     double *pivot, *sum, *squares, *count;
     const double *pending;
     size_t n_pending;
@@ -75,10 +75,16 @@ SKNORM_CLONES_256 void close_panes(Groups *s, size_t group) {
         if (*weight > 0) empty_lanes(s, pane_of(s, group, i));
         *weight = 0;
     }
-    Fields closed = fields_of(closed_of(s, group), s->w);
+    /* In the order of turn_panes in stream.h, so that one group and many give the same bits. */
+    size_t first = last - needed, period = s->n_panes > 3 ? s->n_panes - 2 : 1, turn = last - last % period;
+    Fields suffix = fields_of(closed_of(s, group), s->w), before = fields_of(s->spare_lanes, s->w);
     empty_lanes(s, closed_of(s, group));
-    for (size_t i = last - needed; i < last; i++)
-        merge_rows(closed, closed, fields_of(pane_of(s, group, i), s->w), s->w, s->moments, s->extremes);
+    empty_lanes(s, s->spare_lanes);
+    for (size_t i = turn; i > first; i--)
+        merge_rows(suffix, fields_of(pane_of(s, group, i - 1), s->w), suffix, s->w, s->moments, s->extremes);
+    for (size_t i = turn > first ? turn : first; i < last; i++)
+        merge_rows(before, before, fields_of(pane_of(s, group, i), s->w), s->w, s->moments, s->extremes);
+    merge_rows(suffix, suffix, before, s->w, s->moments, s->extremes);
 }
 
 /* What is known of a group now. */
@@ -179,7 +185,7 @@ SKNORM_INLINE int is_seen(const Groups *s, ptrdiff_t group) {
    squared scales where there are none). */
 SKNORM_INLINE double share_of(double smooth, double n, double spread, double spread_of_all) {
     double share = n / (n + (smooth < 0 ? spread / spread_of_all : smooth));
-    return n > 0 && share == share ? share : 0;
+    return n > 0 && share >= DBL_EPSILON ? share : 0; /* less would leave a scale near 0 */
 }
 
 /* Pull centre and scale of a group, whose constants have scale 0, towards those of all rows. */
@@ -190,6 +196,7 @@ SKNORM_INLINE void pull(Groups *s, Fields f, Fields all) {
         if (s->moments) spread = f.m2[j] / f.n[j], spread_of_all = all.m2[j] / all.n[j];
         double share = all.n[j] > 0 ? share_of(s->policy.smooth, f.n[j], spread, spread_of_all) : 1;
         double centre = s->centre_of_all[j] + share * (s->centre[j] - s->centre_of_all[j]);
+        if (!(fabs(centre) <= DBL_MAX)) centre = share * s->centre[j] + (1 - share) * s->centre_of_all[j];
         double scale = of_all + share * (own - of_all);
         s->centre[j] = share == 1 ? s->centre[j] : share == 0 ? s->centre_of_all[j] : centre;
         scale = share == 1 ? own : share == 0 ? of_all : scale;
@@ -320,11 +327,12 @@ static double *load_groups(Groups *s) {
     size_t w = s->w = padded(s->d), parts = s->window ? s->n_panes + 1 : 1;
     s->fields = (size_t)s->last_row;
     s->stride = (parts * s->fields + (s->half_life > 0 ? 3 : 0)) * w;
-    double *room = malloc((s->n_groups * s->stride + (2 * N_ROWS + 11) * w + 8) * sizeof(double)), *next = room;
+    double *room = malloc((s->n_groups * s->stride + (3 * N_ROWS + 11) * w + 8) * sizeof(double)), *next = room;
     if (!room) return NULL;
     while ((uintptr_t)next % 64) next++; /* a record of four lanes fills three cache lines, of which moments need two */
     s->view = next, next += N_ROWS * w;
     s->view_of_all = next, next += N_ROWS * w;
+    s->spare_lanes = next, next += N_ROWS * w;
     double **lanes[] = {&s->lane_weight, &s->poison, &s->centre, &s->scale, &s->centre_of_all, &s->scale_of_all,
                         &s->spare, &s->pivot, &s->sum, &s->squares, &s->count};
     for (size_t i = 0; i < sizeof(lanes) / sizeof(*lanes); i++, next += w) {

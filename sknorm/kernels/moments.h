@@ -61,6 +61,26 @@ static void merge_extremes(double *a, const double *b, size_t n_cells, int with_
     }
 }
 
+/* Whether a mean, an m2, a variance, a count or a range of values that are all finite is not: 0 times it is NaN. */
+SKNORM_CLONES_256 int table_overflows(const double *table, size_t n_rows, size_t n_cells, int moments, int extremes,
+                                      double ddof) {
+    double sums[8] = {0}, total = 0; /* so many, that they are added up side by side */
+    const double *count = table + (moments ? ROW_COUNT : 0) * n_cells, *m2 = table + ROW_M2 * n_cells;
+    const double *min = table + (n_rows - 2) * n_cells, *max = min + n_cells;
+    for (size_t i = 0; i < n_cells; i += 8) {
+        size_t lanes = n_cells - i < 8 ? n_cells - i : 8;
+        for (size_t j = 0; j < lanes; j++) {
+            double n = count[i + j], freedom = n - ddof;
+            if (moments)
+                sums[j] += (table[i + j] + table[ROW_LOW * n_cells + i + j] + m2[i + j] + n) * 0 +
+                           m2[i + j] / (freedom > 0 ? freedom : 1) * 0;
+            if (extremes) sums[j] += n > 0 ? (max[i + j] - min[i + j]) * 0 : 0;
+        }
+    }
+    for (size_t j = 0; j < 8; j++) total += sums[j];
+    return total != total;
+}
+
 #define T double
 #define NAME(base) SKNORM_JOIN(base, f64)
 #include "moments_loops.h"

@@ -130,7 +130,8 @@ class StandardScaler(Scaler):
 
     def _check_overflow(self, statistic: Moments, names: Any) -> None:
         if statistic.overflows(self.ddof):
-            refuse_weight(statistic.count.sum())  # of a half-life, whose weights grow
+            with np.errstate(over="ignore"):
+                refuse_weight(statistic.count.sum())  # of a half-life, whose weights grow
             refuse_overflow(statistic.mean, statistic.count, "mean", names)
             refuse_overflow(statistic.m2, statistic.count, "variance", names)
             refuse_overflow(statistic.variance(self.ddof), statistic.count, "variance", names)

@@ -298,7 +298,7 @@ def _table_of(
     codes = check_codes(codes, n_groups, X.shape[0])
     if sp.issparse(X):
         return _table_of_sparse(X, sample_weight, codes, n_groups)
-    if sample_weight is None and codes is not None and rows.start == 0 and X.shape[0] >= LEAST_ROWS * n_groups:
+    if sample_weight is None and codes is not None and rows.start == 0 and 0 < LEAST_ROWS * n_groups <= X.shape[0]:
         table = _moments.zeros(n_groups, X.shape[1])
         if all(_scattered(X, codes, table, rows.stop == 6)):
             return table

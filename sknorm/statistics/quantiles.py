@@ -15,7 +15,8 @@ from sknorm._document import Node
 from sknorm.kernels import _quantiles as kernels
 from sknorm.statistics._base import Unordered, check_codes
 from sknorm.statistics._cells import read_cells
-from sknorm.statistics._ragged import EMPTY, KEPT, QuantilesStore, check_groups, gathered
+from sknorm.statistics._growing import check_groups
+from sknorm.statistics._ragged import EMPTY, KEPT, QuantilesStore, gathered
 from sknorm.statistics._runs import GROUPED, Runs, aligned, dense_runs, present_runs, runs_of, sparse_runs
 from sknorm.statistics._selection import SAMPLED, select_quantiles
 

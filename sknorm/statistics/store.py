@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sknorm.statistics._ragged import Growing, check_groups
+from sknorm.statistics._growing import Growing, check_groups
 
 __all__ = ["ArrayStore", "Store"]
 
@@ -63,12 +63,12 @@ class ArrayStore:
 
     def put(self, groups: NDArray[np.intp], statistic: Any) -> None:
         """Let a statistic be what is known of these groups, in this order; no group comes twice."""
-        groups, arrays = check_groups(groups, self.n_groups), statistic.arrays()
-        for name, kept in self._groups.arrays.items():
-            if arrays[name].shape != (len(groups), *kept.shape[1:]):
-                raise ValueError(f"{name} must have the shape {(len(groups), *kept.shape[1:])}")
-        for name, kept in self._groups.arrays.items():
-            kept[groups] = arrays[name]
+        groups, arrays, kept = check_groups(groups, self.n_groups), statistic.arrays(), self._groups.arrays
+        for name, array in kept.items():
+            if arrays[name].shape != (len(groups), *array.shape[1:]):
+                raise ValueError(f"{name} must have the shape {(len(groups), *array.shape[1:])}")
+        for name, array in kept.items():
+            array[groups] = arrays[name]
 
     def resize(self, n_groups: int) -> None:
         """Add groups without rows, or forget the last ones."""

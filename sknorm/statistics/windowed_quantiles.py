@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sknorm._document import Node
 from sknorm.kernels import _quantiles as kernels
 from sknorm.statistics._base import check_codes
-from sknorm.statistics._ragged import Growing, check_groups
+from sknorm.statistics._growing import Growing, check_groups
 from sknorm.statistics.extremes import Extremes
 from sknorm.statistics.quantiles import Quantiles
 from sknorm.statistics.windowed import MOST_ROWS, Windowed, first_pane, first_panes, n_panes, pane_length

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sknorm._key_arrays import (
+from sknorm.groups.key_arrays import (
     Codes,
     Encoded,
     Keys,

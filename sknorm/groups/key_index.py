@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sknorm._document import Node, is_unicode
-from sknorm._key_arrays import Keys
-from sknorm._key_documents import read_key, write_key
+from sknorm.groups.key_arrays import Keys
+from sknorm.groups.key_documents import read_key, write_key
 from sknorm.kernels._keys import IntegerKeys
 
 __all__ = ["KeyIndex", "read_keys"]
@@ -44,6 +44,9 @@ class KeyIndex:
         # Whether a key among the others may equal an integer.
         self._seems_integer = False
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return index_of, (self._at(np.arange(len(self))),)
+
     def __len__(self) -> int:
         return len(self._integers) + len(self._others)
 
@@ -53,7 +56,7 @@ class KeyIndex:
         Parameters
         ----------
         keys : ndarray of shape (m,), int64, or list
-            Keys as `sknorm._keys.encode` returns them.
+            Keys as `sknorm.groups.keys.encode` returns them.
         """
         if isinstance(keys, np.ndarray):
             codes = self._numbers(self._integers.find(keys))
@@ -85,7 +88,7 @@ class KeyIndex:
         Parameters
         ----------
         keys : ndarray of shape (m,), int64, or list
-            Keys as `sknorm._keys.encode` returns them.
+            Keys as `sknorm.groups.keys.encode` returns them.
 
         Raises
         ------
@@ -103,6 +106,9 @@ class KeyIndex:
         if int in kinds:
             is_integer = np.fromiter(map(is_of_table, keys), dtype=np.bool_, count=len(keys))
         integers, others = np.flatnonzero(is_integer), np.flatnonzero(~is_integer)
+        if not n_integers and not n_others and not len(integers):
+            self._begin(keys, kinds)
+            return
         fresh = dict.fromkeys(keys if len(others) == len(keys) else map(keys.__getitem__, others.tolist()))
         seems_integer = self._seems_integer or not NEVER_INTEGERS.issuperset(kinds - {int})
         is_known = len(fresh) < len(others) or not self._others.keys().isdisjoint(fresh)
@@ -121,6 +127,15 @@ class KeyIndex:
         except BaseException:
             self._forget(n_integers, n_others)
             raise
+
+    def _begin(self, keys: list[Any], kinds: set[type]) -> None:
+        """Let the first keys be these, which are no integers of the table: in half the time that others take."""
+        numbers = dict(zip(keys, range(len(keys)), strict=True))
+        if len(numbers) < len(keys):
+            raise ValueError("a key is known already, or comes twice")
+        self._reserve(len(keys))
+        self._before[: len(keys)] = 0
+        self._others, self._seems_integer = numbers, not NEVER_INTEGERS.issuperset(kinds)
 
     def _reserve(self, n_others: int) -> None:
         if n_others > len(self._before):
@@ -147,9 +162,7 @@ class KeyIndex:
         """Return a new index of the keys of these numbers, in this order."""
         if len(codes) and not (codes.min() >= 0 and codes.max() < len(self)):
             raise IndexError(f"a number lies outside range({len(self)})")
-        index = KeyIndex()
-        index.add(self._at(codes))
-        return index
+        return index_of(self._at(codes))
 
     def keys(self) -> NDArray[Any]:
         """Return the keys in their order, as int64 if the compiled table holds them all, else as objects."""
@@ -182,6 +195,13 @@ class KeyIndex:
         """
         keys = self._at(np.arange(len(self)))
         return keys.tolist() if isinstance(keys, np.ndarray) else [write_key(key) for key in keys]
+
+
+def index_of(keys: Keys) -> KeyIndex:
+    """Return an index of these keys."""
+    index = KeyIndex()
+    index.add(keys)
+    return index
 
 
 def is_of_table(key: Any) -> bool:

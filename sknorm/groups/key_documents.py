@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from sknorm._document import NON_FINITE, SHORT, Node, is_unicode
-from sknorm._key_arrays import canonical, from_numpy
+from sknorm.groups.key_arrays import canonical, from_numpy
 
 __all__ = ["read_key", "write_key"]
 
