@@ -8,14 +8,18 @@ import os
 import platform
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from benchmarks.cases import CASES, ONE_THREAD, PLAIN, Case
+from benchmarks.case import FEW_KNOWN, ONE_THREAD, PLAIN, Case
+from benchmarks.cases import CASES
 from benchmarks.measures import MEASURES, Result
 from benchmarks.report import as_json, describe, header, summary
 
-PACKAGES = ("numpy", "scikit-learn", "pandas", "polars", "river", "dask-ml", "datasketches")
+PACKAGES = ("numpy", "scikit-learn", "pandas", "polars", "river", "dask-ml", "datasketches", "scikit-lego")
+# As many as sknorm may use in the rows where it stands.
+POLARS_THREADS = 2
 
 
 @dataclass(frozen=True)
@@ -81,13 +85,23 @@ def conditions(settings: Settings) -> str:
     return (
         f"{size}Best of {settings.repeat} interleaved rounds. {platform.machine()}, {os.cpu_count()} cores, "
         f"Python {platform.python_version()}, {', '.join(versions)}.\n"
-        "One thread is joblib's parallel_config(n_jobs=1). Polars and dask-ml run on their default pools, a thread a "
-        "core, and stand in rows of two threads only.\n"
+        f"One thread is joblib's parallel_config(n_jobs=1). Polars has {polars_threads()} threads, dask-ml one a core; "
+        "they stand in rows of two threads only.\n"
         f"A read: NumPy's maximum of the bits as integers, its fastest reduction. A copy: X.copy(order='K'). "
         f'"{ONE_THREAD}": ours; what a second one can gain at all shows in a plain read by two.\n'
         f'"{PLAIN}": ours with neither half_life nor window. prequential_transform: River on its first rows, which '
-        "stand for all of them, per value."
+        "stand for all of them, per value.\n"
+        'Keys lie beside an array ("groups=") or in a column of a frame; the peers have frames, or rows as dicts. '
+        f'"{FEW_KNOWN}": ours.'
     )
+
+
+def polars_threads() -> str:
+    """Return how many threads Polars has in this process: what its pool was made with when it was imported."""
+    try:
+        return str(import_module("polars").thread_pool_size())
+    except ImportError:
+        return "no"
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -104,6 +118,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print and write what the command line asks for."""
     options = parse(arguments)
+    os.environ.setdefault("POLARS_MAX_THREADS", str(POLARS_THREADS))  # which it reads once, when it is imported
     settings = QUICK if options.quick else FULL
     if options.repeat:
         settings = replace(settings, repeat=options.repeat)

@@ -2,64 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Literal, Self
+from dataclasses import replace
 
-from benchmarks.goals import Goal, at_most, faster, within
+from benchmarks.case import COPY, INPUT, MILLION_BY_TEN, ONE_THREAD, PLAIN, READ, Case
+from benchmarks.goals import at_most, faster, within
+from benchmarks.groups import grouped
 from benchmarks.peers import DASK_ML, DATASKETCHES, PANDAS, POLARS, RIVER, SKLEARN
 from benchmarks.tables import DType, Order, Table
 
-READ, COPY, ONE_THREAD, INPUT = "a read", "a copy", "one thread", "the input"
-READ_BY_TWO, PLAIN = "a read by two threads", "plain"
-Unit = Literal["ms", "µs", "ns a value", "MB"]
-MILLION_BY_TEN = Table()
-
-
-@dataclass(frozen=True)
-class Case:
-    """A row: what is done to which table, against whom, and what must come out.
-
-    Parameters
-    ----------
-    work : str
-        A key of `benchmarks.measures.MEASURES`.
-    estimator : str
-        A class of sknorm.
-    table : Table
-        What it is done to.
-    params : tuple of (str, value) pairs
-        The estimator's parameters; peers run with their defaults.
-    against : tuple of str
-        Peers and limits, by name. What is not installed is left out.
-    threads : int
-        How many threads sknorm may use.
-    unit : str
-        What the row is printed in.
-    goals : tuple of Goal
-        The stated figures.
-    """
-
-    work: str
-    estimator: str = ""
-    table: Table = MILLION_BY_TEN
-    params: tuple[tuple[str, object], ...] = ()
-    against: tuple[str, ...] = (SKLEARN,)
-    threads: int = 1
-    unit: Unit = "ms"
-    goals: tuple[Goal, ...] = ()
-
-    @property
-    def task(self) -> str:
-        """What is done, in words."""
-        params = ", ".join(f"{name}={value}" for name, value in self.params)
-        name = f"{self.estimator}({params})" if params else self.estimator
-        return f"{name}.{self.work}" if name else self.work
-
-    def on(self, table: Table) -> Self:
-        """Return the same row for another table."""
-        return replace(self, table=table)
-
-
+N_MERGED = 32
 DTYPES: tuple[DType, ...] = ("float64", "float32")
 ORDERS: tuple[Order, ...] = ("C", "F")
 C, F, FRAME = MILLION_BY_TEN, Table(order="F"), Table(order="F", frame=True)
@@ -75,7 +26,6 @@ SHAPES = [(1_000_000, 30), (100_000, 300), (10_000_000, 1)]
 GIGABYTE = (12_500_000, 10)
 ROW, SMALL = Table((1, 30)), Table((100_000, 10))
 HALF_LIFE, WINDOW = (("half_life", 1_000),), (("window", 10_000),)
-N_MERGED = 32
 
 STANDARD = {
     C: (faster(14), within(2.5, READ)),
@@ -292,5 +242,6 @@ CASES = [
     *prequential(),
     *whole_states(),
     *memory(),
+    *grouped(),
     Case("import", table=Table((0, 0)), goals=(at_most(30e-3),)),
 ]

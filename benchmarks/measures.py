@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from itertools import pairwise
+from itertools import count, cycle, pairwise
 from pickle import dumps
 from typing import Any
 
@@ -15,10 +15,12 @@ from joblib import parallel_config
 from sklearn.base import clone
 
 import sknorm
-from benchmarks.cases import COPY, INPUT, N_MERGED, ONE_THREAD, PLAIN, READ, READ_BY_TWO, Case
+from benchmarks.case import COPY, FEW_KNOWN, INPUT, ONE_THREAD, PLAIN, READ, READ_BY_TWO, Case
+from benchmarks.cases import N_MERGED
 from benchmarks.goals import SKNORM
 from benchmarks.imports import seconds_to_import
-from benchmarks.memory import memory_beyond
+from benchmarks.keyed import LARGEST_KEY, Keyed, encoded_before
+from benchmarks.memory import memory_beyond, memory_held
 from benchmarks.peers import PEERS, Peer, ours
 from benchmarks.tables import Table, make_table
 from benchmarks.timing import interleaved
@@ -26,6 +28,8 @@ from benchmarks.timing import interleaved
 Call = Callable[[], object]
 # What a scaler must do without to be the plain one.
 FORGETTING = ("half_life", "window")
+# So many that their rows are not all in the processor's cache.
+N_BATCHES = 1_000
 
 
 @dataclass
@@ -131,7 +135,8 @@ def contenders(case: Case) -> dict[str, Peer]:
     params, peers = dict(case.params), PEERS.get(case.estimator, {})
     known = {name: peers[name] for name in case.against if name in peers}
     if PLAIN in case.against:
-        known[PLAIN] = ours(case.estimator, **{name: params[name] for name in params if name not in FORGETTING})
+        plain = {name: params[name] for name in params if name.rpartition("__")[2] not in FORGETTING}
+        known[PLAIN] = ours(case.estimator, **plain)
     return {SKNORM: ours(case.estimator, **params)} | {n: p for n, p in known.items() if p.installed}
 
 
@@ -145,6 +150,23 @@ def absent(case: Case) -> str:
 def trained_on(table: Table) -> Table:
     """Return what to fit on before a call is timed: the table itself, or more rows like its only one."""
     return table if table.shape[0] > 1 else Table((1_000, table.shape[1]), dtype=table.dtype)
+
+
+def trained(train: Any, peer: Peer) -> Any:
+    """Return what a peer knows before its stream, where that is timed on a part: as many keys as the others."""
+    if peer.first is None:
+        return train
+    return train.one_of_each() if isinstance(train, Keyed) else train[: peer.first]
+
+
+def rows_of(keyed: Keyed, n_rows: int, new: bool) -> Iterator[Keyed]:
+    """Return batches without end: of keys that are in no order among the known ones, or else are all new."""
+    if new:
+        for start in count(LARGEST_KEY, n_rows):
+            yield replace(keyed, X=keyed.X[:n_rows], keys=np.arange(start, start + n_rows))
+    random = np.random.default_rng(1)
+    parts = [keyed[random.integers(0, len(keyed), n_rows)] for _ in range(N_BATCHES)]
+    yield from cycle(parts)
 
 
 def measure_call(case: Case, repeat: int) -> Result:
@@ -204,7 +226,7 @@ def measure_prequential(case: Case, repeat: int) -> Result:
     X, train = make_table(case.table), make_table(trained_on(case.table))
     calls, n_values, notes = {}, {}, [absent(case)]
     for name, peer in contenders(case).items():
-        scaler, rows = peer.make().fit(peer.table(train[: peer.first])), X[: peer.first]
+        scaler, rows = peer.make().fit(peer.table(trained(train, peer))), X[: peer.first]
         calls[name], n_values[name] = partial(scaler.prequential_transform, peer.table(rows)), rows.size
         if len(rows) < len(X):
             notes.append(f"{name}: the first {len(rows):,} rows")
@@ -213,6 +235,37 @@ def measure_prequential(case: Case, repeat: int) -> Result:
     if case.unit == "ns a value":
         amounts = {name: seconds / n_values[name] for name, seconds in amounts.items()}
     return Result(case, amounts, note=" · ".join(filter(None, notes)))
+
+
+def measure_encoded(case: Case, repeat: int) -> Result:
+    """Time the same with keys that are encoded already: by the value, what is left of ours."""
+    keyed = make_table(case.table)
+    scaler = ours(case.estimator, **dict(case.params)).make().fit(keyed)
+    with parallel_config(n_jobs=case.threads), encoded_before(keyed):
+        amounts = interleaved({SKNORM: partial(scaler.prequential_transform, keyed)}, repeat)
+    return Result(case, {name: seconds / keyed.size for name, seconds in amounts.items()})
+
+
+def measure_known(case: Case, repeat: int, method: str, n_rows: int, new: bool = False) -> Result:
+    """Time a few rows while all keys of the table are known, and while a thousand are."""
+    calls = {}
+    for name, n_known in ((SKNORM, case.table.shape[0]), (FEW_KNOWN, min(1_000, case.table.shape[0]))):
+        keyed = make_table(replace(case.table, shape=(n_known, case.table.shape[1])))
+        scaler, batches = ours(case.estimator, **dict(case.params)).make().fit(keyed), rows_of(keyed, n_rows, new)
+        next(batches)
+        calls[name] = partial(of_next, getattr(scaler, method), batches)
+    with parallel_config(n_jobs=case.threads):
+        return Result(case, interleaved(calls, repeat))
+
+
+def of_next(call: Callable[[Any], object], batches: Iterator[Any]) -> object:
+    return call(next(batches))
+
+
+def measure_held(case: Case, repeat: int, work: str) -> Result:
+    """Return the memory a key that is held after a call, beyond the statistic's fields, in a process of its own."""
+    held = memory_held(case.estimator, case.params, case.table, work)
+    return Result(case, {}, note=held) if isinstance(held, str) else Result(case, {SKNORM: held})
 
 
 def measure_memory(case: Case, repeat: int, work: str) -> Result:
@@ -243,5 +296,12 @@ MEASURES: dict[str, Callable[[Case, int], Result]] = {
     "prequential_transform": measure_prequential,
     "memory of fit": partial(measure_memory, work="fit"),
     "memory of transform": partial(measure_memory, work="transform"),
+    "prequential_transform of encoded keys": measure_encoded,
+    "partial_fit of 100 rows": partial(measure_known, method="partial_fit", n_rows=100),
+    "partial_fit of 100 new keys": partial(measure_known, method="partial_fit", n_rows=100, new=True),
+    "partial_fit of a row": partial(measure_known, method="partial_fit", n_rows=1),
+    "transform of a row": partial(measure_known, method="transform", n_rows=1),
+    "memory held after fit": partial(measure_held, work="fit"),
+    "memory held after partial_fit": partial(measure_held, work="partial_fit"),
     "import": measure_import,
 }

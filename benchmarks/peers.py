@@ -15,6 +15,15 @@ from typing import Any, Self
 import numpy as np
 
 import sknorm
+from benchmarks.grouped_peers import (
+    PandasGroups,
+    PolarsGroups,
+    RiverGroups,
+    as_keyed_dictionaries,
+    our_grouped,
+    sklego_groups,
+)
+from benchmarks.keyed import Keyed
 
 
 @dataclass(frozen=True)
@@ -57,6 +66,8 @@ def sklearn(name: str) -> Peer:
 
 def ours(name: str, **params: Any) -> Peer:
     """Return our own class as a peer among the others."""
+    if name == "GroupedScaler":
+        return Peer("sknorm", lambda: our_grouped(**params), Keyed.given)
     return Peer("sknorm", lambda: getattr(sknorm, name)(**params))
 
 
@@ -127,6 +138,8 @@ def polars(centre: Callable[[Any], Any], scale: Callable[[Any], Any]) -> Peer:
 
 # Of a stream; each row costs it the same, and so many take as long as our million does.
 RIVER_ROWS = 10_000
+# Of a stream with keys: so many meet nearly all of 50,000, as a stream does, and not those in the cache alone.
+RIVER_KEYED_ROWS = 100_000
 
 
 class River:
@@ -229,13 +242,14 @@ def power_of_ten(largest: Any) -> Any:
     return largest.map(lambda value: 10.0 ** next(j for j in range(-308, 309) if value < 10.0**j))
 
 
-SKLEARN, RIVER, DASK_ML, PANDAS, POLARS, DATASKETCHES = (
+SKLEARN, RIVER, DASK_ML, PANDAS, POLARS, DATASKETCHES, SKLEGO = (
     "scikit-learn",
     "River",
     "dask-ml",
     "pandas",
     "Polars",
     "DataSketches",
+    "scikit-lego",
 )
 
 PEERS: dict[str, dict[str, Peer]] = {
@@ -272,5 +286,14 @@ PEERS: dict[str, dict[str, Peer]] = {
             lambda X: X.quantile(0.5, "linear"), lambda X: X.quantile(0.75, "linear") - X.quantile(0.25, "linear")
         ),
         DATASKETCHES: datasketches(),
+    },
+    # Of the z-score, in groups of several rows that are not constant: elsewhere each has a number of its own.
+    "GroupedScaler": {
+        RIVER: Peer(
+            "river", lambda: RiverGroups("StandardScaler"), as_keyed_dictionaries, missing=False, first=RIVER_KEYED_ROWS
+        ),
+        PANDAS: Peer("pandas", PandasGroups, Keyed.pandas),
+        POLARS: Peer("polars", PolarsGroups, lambda X: X.polars().fill_nan(None)),
+        SKLEGO: Peer("sklego", lambda: sklego_groups("StandardScaler"), Keyed.pandas, missing=False),
     },
 }

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.cases import COPY, INPUT, ONE_THREAD, PLAIN, READ, READ_BY_TWO, Case
+from benchmarks.case import COPY, FEW_KNOWN, INPUT, ONE_THREAD, PLAIN, READ, READ_BY_TWO, Case
 from benchmarks.goals import SKNORM, Goal
+from benchmarks.keyed import KeyedTable
 from benchmarks.measures import Result
 from benchmarks.peers import SKLEARN
+from benchmarks.tables import Table
 
-FACTORS = {"ms": 1e3, "µs": 1e6, "ns a value": 1e9, "MB": 1e-6}
-LIMITS = (ONE_THREAD, PLAIN, READ, COPY, INPUT)
+FACTORS = {"ms": 1e3, "µs": 1e6, "ns a value": 1e9, "MB": 1e-6, "bytes a key": 1.0}
+LIMITS = (ONE_THREAD, PLAIN, FEW_KNOWN, READ, COPY, INPUT)
+UNITS = {"ns a value": "seconds a value", "MB": "bytes", "bytes a key": "bytes a key"}
 CONTROLS = (READ_BY_TWO,)
 WIDTHS = {
-    "task": 60, "shape": 16, "dtype": 7, "order": 5, "NaN": 4, "threads": 7, SKNORM: 9, "unit": 10, SKLEARN: 12,
-    "other peers": 27, "limit": 17, "× scikit-learn": 14, "× limit": 7, "figures": 0,
+    "task": 60, "shape": 16, "dtype": 7, "order": 7, "NaN": 4, "keys": 14, "threads": 7, SKNORM: 9, "unit": 11,
+    SKLEARN: 12, "other peers": 27, "limit": 17, "× scikit-learn": 14, "× limit": 7, "figures": 0,
 }  # fmt: skip
 
 
@@ -59,9 +62,17 @@ def described_table(case: Case) -> dict[str, str]:
     return {
         "shape": " × ".join(f"{n:,}" for n in table.shape),
         "dtype": table.dtype,
-        "order": "frame" if table.frame else table.order,
+        "order": order_of(table),
         "NaN": "5 %" if table.missing else "",
+        "keys": f"{table.n_keys:,} {table.keys}" if isinstance(table, KeyedTable) else "",
     }
+
+
+def order_of(table: Table) -> str:
+    """Return the memory order, or the container."""
+    if isinstance(table, KeyedTable):
+        return table.form
+    return "frame" if table.frame else table.order
 
 
 def judged(goal: Goal, result: Result) -> str:
@@ -125,10 +136,11 @@ def as_json(result: Result) -> dict[str, Any]:
         "task": case.task,
         "shape": list(case.table.shape),
         "dtype": case.table.dtype,
-        "order": "frame" if case.table.frame else case.table.order,
+        "order": order_of(case.table),
+        "keys": described_table(case).get("keys", ""),
         "missing": case.table.missing,
         "threads": case.threads,
-        "unit": "bytes" if case.unit == "MB" else "seconds a value" if case.unit == "ns a value" else "seconds",
+        "unit": UNITS.get(case.unit, "seconds"),
         "amounts": result.amounts,
         "reduced": result.reduced,
         "same_bits": result.same_bits,

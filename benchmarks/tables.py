@@ -53,6 +53,14 @@ class Table:
         rows, columns = self.shape
         return replace(self, shape=(max(min(rows, 10), rows // by), columns))
 
+    def packed(self, X: Any, random: np.random.Generator) -> Any:
+        """Return the values in the table's container."""
+        if not self.frame:
+            return X
+        import pandas as pd
+
+        return pd.DataFrame(X, columns=[f"x{j}" for j in range(X.shape[1])])
+
 
 # The last two only: a table is 240 MB at most, and made in a second.
 @lru_cache(maxsize=2)
@@ -66,11 +74,7 @@ def make_table(table: Table) -> Any:
     X += np.linspace(-3.0, 30.0, d, dtype=X.dtype)
     if table.missing:
         scatter_nan(X, random)
-    if table.frame:
-        import pandas as pd
-
-        return pd.DataFrame(X, columns=[f"x{j}" for j in range(d)])
-    return X
+    return table.packed(X, random)
 
 
 def scatter_nan(X: Any, random: np.random.Generator) -> None:

@@ -142,7 +142,8 @@ def is_exact(column: NDArray[Any], dtype: np.dtype[Any]) -> bool:
     if column.dtype.kind == "b":
         return True
     if column.dtype.kind in "iu":
-        return bool((np.abs(column.astype(np.float64)) <= 2.0 ** (np.finfo(dtype).nmant + 1)).all())
+        most = 2 ** (np.finfo(dtype).nmant + 1)
+        return not column.size or (int(column.min()) >= -most and int(column.max()) <= most)
     return column.dtype.kind == "f" and bool((column.astype(dtype) == column)[column == column].all())
 
 

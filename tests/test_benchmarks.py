@@ -17,10 +17,12 @@ sys.path.append(str(ROOT))
 
 from benchmarks import measures  # noqa: E402
 from benchmarks.__main__ import FULL, QUICK, SMOKE, main, run, selected, shape_of  # noqa: E402
-from benchmarks.cases import CASES, COPY, INPUT, ONE_THREAD, PLAIN, READ, C, Case, F  # noqa: E402
+from benchmarks.case import COPY, FEW_KNOWN, INPUT, ONE_THREAD, PLAIN, READ, Case  # noqa: E402
+from benchmarks.cases import CASES, C, F  # noqa: E402
 from benchmarks.goals import at_most, faster, within  # noqa: E402
-from benchmarks.measures import MEASURES, Result, contenders  # noqa: E402
-from benchmarks.peers import PEERS, POLARS, RIVER  # noqa: E402
+from benchmarks.keyed import KEY, Keyed, KeyedTable, encoded_before  # noqa: E402
+from benchmarks.measures import MEASURES, Result, contenders, rows_of  # noqa: E402
+from benchmarks.peers import PANDAS, PEERS, POLARS, RIVER, SKLEGO, ours  # noqa: E402
 from benchmarks.report import as_json, describe  # noqa: E402
 from benchmarks.tables import Table, make_table  # noqa: E402
 from benchmarks.timing import interleaved  # noqa: E402
@@ -94,10 +96,39 @@ STATED = [
     ("import", (0, 0), C_ORDER, 1, at_most(0.03)),
 ]
 
+# The same of groups: what is done, how sknorm gets the keys, shape, the keys and how many there are, threads, goal.
+MILLION_ROWS = (1_000_000, 3)
+STATED_OF_GROUPS = [
+    *(
+        ("fit_transform", form, MILLION_ROWS, keys, 50_000, 2, faster(bound, PANDAS))
+        for keys, bound in (("int", 5), ("str", 2.5), ("object", 1.5))
+        for form in ("groups=", "pandas")
+    ),
+    *(("fit_transform", form, MILLION_ROWS, "int", 50_000, 2, faster(5, POLARS)) for form in ("groups=", "polars")),
+    ("fit_transform", "groups=", (20_000, 3), "int", 500, 1, faster(500, SKLEGO)),
+    *(("transform", form, MILLION_ROWS, "int", 50_000, 2, at_most(40e-3)) for form in ("groups=", "pandas")),
+    ("prequential_transform", "groups=", MILLION_ROWS, "int", 50_000, 1, faster(100, RIVER)),
+    ("prequential_transform of encoded keys", "groups=", MILLION_ROWS, "int", 50_000, 1, at_most(50e-9)),
+    ("partial_fit of 100 rows", "groups=", MILLION_ROWS, "int", 1_000_000, 1, within(2, FEW_KNOWN)),
+    *(
+        (f"memory held after {work}", "groups=", MILLION_ROWS, "int", 1_000_000, 1, at_most(120))
+        for work in ("fit", "partial_fit")
+    ),
+]
+
 
 @pytest.mark.parametrize(("task", "shape", "layout", "threads", "goal"), STATED)
 def test_stated_figure_has_a_row(task, shape, layout, threads, goal):
     table = Table(shape, **layout)
+    assert [
+        case for case in CASES if (case.task, case.table, case.threads) == (task, table, threads) and goal in case.goals
+    ], f"no row measures {goal} of {task} on {table}"
+
+
+@pytest.mark.parametrize(("work", "form", "shape", "keys", "n_groups", "threads", "goal"), STATED_OF_GROUPS)
+def test_stated_figure_of_groups_has_a_row(work, form, shape, keys, n_groups, threads, goal):
+    table = KeyedTable(shape, keys=keys, n_groups=n_groups, form=form)
+    task = f"GroupedScaler.{work}" if form == "groups=" else f"GroupedScaler(by={KEY}).{work}"
     assert [
         case for case in CASES if (case.task, case.table, case.threads) == (task, table, threads) and goal in case.goals
     ], f"no row measures {goal} of {task} on {table}"
@@ -117,7 +148,7 @@ def test_rows_differ():
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.task)
 def test_row_can_be_measured(case):
     assert case.work in MEASURES
-    limits = {READ, COPY, ONE_THREAD, INPUT, PLAIN}
+    limits = {READ, COPY, ONE_THREAD, INPUT, PLAIN, FEW_KNOWN}
     if case.estimator:
         assert set(case.against) <= limits | set(PEERS[case.estimator])
     assert {goal.against for goal in case.goals} <= {"", *case.against, *limits}
@@ -133,7 +164,8 @@ def test_smoke():
         json.dumps(as_json(result))
 
 
-def test_command(capsys, tmp_path):
+def test_command(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("POLARS_MAX_THREADS", "2")  # main would set it for good
     main(["--only", "StandardScaler.fit", "--shape", "200x3", "--repeat", "1", "--json", str(tmp_path / "report.json")])
     printed = capsys.readouterr().out
     assert "StandardScaler.fit" in printed
@@ -153,7 +185,7 @@ def test_quick_keeps_shapes_with_a_stated_speed():
 
 
 def test_selection_by_task_and_shape():
-    assert {case.work for case in selected("memory", None)} == {"memory of fit", "memory of transform"}
+    assert {case.work for case in selected("memory of", None)} == {"memory of fit", "memory of transform"}
     moved = selected("StandardScaler.fit", shape_of("1_000x4"))
     assert {case.table.shape for case in moved} == {(1_000, 4)}
     assert not any(case.goals for case in moved)
@@ -205,6 +237,37 @@ def test_part_of_a_stream_counts_by_the_value(monkeypatch):
     assert result.note == "River: the first 10,000 rows"
 
 
+def test_keys_are_encoded_once():
+    table = KeyedTable((2_000, 2), n_groups=50)
+    keyed = make_table(table)
+    expected = ours("GroupedScaler").make().fit(keyed).prequential_transform(keyed)
+    other = replace(keyed, keys=np.zeros(2_000))
+    with encoded_before(keyed):
+        scaled = ours("GroupedScaler").make().fit(keyed).prequential_transform(other)
+    np.testing.assert_array_equal(scaled, expected)
+    scaled = ours("GroupedScaler").make().fit(keyed).prequential_transform(other)
+    assert not np.allclose(scaled, expected)
+
+
+def test_batches_have_known_or_new_keys():
+    keyed = make_table(KeyedTable((500, 2), n_groups=500))
+    known, new = rows_of(keyed, 100, new=False), rows_of(keyed, 100, new=True)
+    for _ in range(3):
+        assert np.isin(next(known).keys, keyed.keys).all()
+    keys = np.concatenate([keyed.keys, *(next(new).keys for _ in range(3))])
+    assert len(np.unique(keys)) == 800
+
+
+def test_part_of_a_stream_of_keys_is_timed_with_all_of_them_known(monkeypatch):
+    pytest.importorskip("river")
+    monkeypatch.setattr(measures, "interleaved", lambda calls, repeat: {n: len(c.args[0]) for n, c in calls.items()})
+    table = KeyedTable((101_000, 2), n_groups=2_000)
+    result = measures.measure_prequential(Case("prequential_transform", "GroupedScaler", table, (), (RIVER,)), 1)
+    assert result.amounts == {"sknorm": 101_000, RIVER: 100_000}
+    peer = PEERS["GroupedScaler"][RIVER]
+    assert len(peer.make().fit(peer.table(measures.trained(make_table(table), peer))).scalers) == 2_000
+
+
 def test_interleaving_takes_turns():
     order = []
 
@@ -231,3 +294,32 @@ def test_table_is_what_it_says(table):
     assert values.flags[f"{table.order}_CONTIGUOUS"]
     assert hasattr(X, "columns") == table.frame
     assert np.isnan(values).mean() == pytest.approx(0.05 if table.missing else 0.0, abs=0.01)
+
+
+@pytest.mark.parametrize("keys", ["int", "str", "object"])
+@pytest.mark.parametrize("form", ["groups=", "pandas", "polars"])
+def test_keyed_table_is_what_it_says(keys, form):
+    pandas, polars = pytest.importorskip("pandas"), pytest.importorskip("polars")
+    table = KeyedTable(keys=keys, form=form).divided(1_000)
+    keyed = make_table(table)
+    assert keyed.X.shape == (1_000, 3)
+    assert len(set(keyed.keys)) == table.n_keys == 50
+    kinds = {"int": np.dtype(np.int64), "str": pandas.Series(["a"], dtype="str").dtype, "object": np.dtype(object)}
+    assert keyed.keys.dtype == kinds[keys]
+    given = keyed.given()
+    if form == "groups=":
+        assert given is keyed
+        return
+    assert isinstance(given, pandas.DataFrame if form == "pandas" else polars.DataFrame)
+    assert list(given.columns) == ["x0", "x1", "x2", KEY]
+    assert list(given[KEY]) == list(keyed.keys)
+    np.testing.assert_array_equal(given[["x0", "x1", "x2"]].to_numpy(), keyed.X)
+
+
+def test_every_key_comes_once_at_least():
+    keyed = make_table(KeyedTable((1_000, 3), n_groups=1_000))
+    assert len(np.unique(keyed.keys)) == 1_000
+    assert not np.array_equal(keyed.keys, np.sort(keyed.keys))
+    assert isinstance(keyed[:10], Keyed)
+    assert len(keyed[:10]) == 10
+    assert keyed[:10].size == 30

@@ -17,6 +17,7 @@ from sknorm.datasets import make_credit_applications
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "examples" / "credit_scoring.py"
 STREAM = ROOT / "examples" / "fraud_stream.py"
+GROUPS = ROOT / "examples" / "merchant_normalization.py"
 DATA = ROOT.parent / "shared" / "data"
 NORMALIZATIONS = [
     "none",
@@ -315,3 +316,97 @@ def test_stream_of_the_handbook(tmp_path):
     done = run_example(STREAM, tmp_path, "--data", file, "--rows", 30_000, "--river-rows", 15_000)
     rows = check_stream(done, tmp_path)
     assert rows["cumulative"][0] > 2 * rows["no normalization"][0]
+
+
+# Amounts scaled by key.
+
+
+def check_groups(done, folder, second="merchant"):
+    """Check the table and the picture of a finished run; return {representation: numbers}."""
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert max(map(len, done.stdout.splitlines())) <= 120
+    alone, both = ["raw", "global"], f"per customer, per {second}"
+    grouped = ["per customer", f"per {second}", both, f"per pair of customer and {second}", f"raw, {both}"]
+    rows = {}
+    for line in done.stdout.splitlines():
+        if (name := line[:38].strip()) in alone + grouped:
+            rows[name] = [np.nan if cell == "-" else float(cell) for cell in line[38:].split()]
+    assert list(rows) == alone + grouped
+    for name, row in rows.items():
+        assert np.isnan(row).tolist() == [False, name in alone, name in alone] * 2
+        assert all(0 < cell <= 1 for cell in row if not np.isnan(cell))
+    assert rows["raw"][0] == rows["raw"][3]
+    assert (folder / "merchant_normalization.png").read_bytes().startswith(b"\x89PNG")
+    return rows
+
+
+def test_groups(tmp_path):
+    rows = check_groups(run_example(GROUPS, tmp_path, "--rows", 20_000), tmp_path)
+    assert rows["per merchant"][0] > 3 * rows["raw"][0]
+    assert rows["per pair of customer and merchant"][0] < 2 * rows["raw"][0]
+
+
+def test_groups_of_logarithms(tmp_path):
+    done = run_example(GROUPS, tmp_path, "--rows", 20_000, "--log", "--smooth", 3, "--seed", 1, "--below", 900)
+    rows = check_groups(done, tmp_path)
+    assert "amounts to 900, logarithms" in done.stdout
+    assert rows["per merchant"][2] > 2 * rows["raw"][0]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".parquet"])
+def test_groups_of_ones_own(tmp_path, suffix):
+    table = make_handbook(2000).sample(frac=1, random_state=0)
+    if suffix == ".parquet":
+        pytest.importorskip("pyarrow")
+        table.to_parquet(tmp_path / "own.parquet")
+    else:
+        table.to_csv(tmp_path / f"own{suffix}", index=False)
+    done = run_example(GROUPS, tmp_path, "--data", f"own{suffix}", "--rows", 1500)
+    check_groups(done, tmp_path, "terminal")
+    assert f"own{suffix}: 1,500 rows, 5 customers, 7 terminals" in done.stdout
+
+
+def test_what_is_prequential_knows_nothing_later():
+    example = runpy.run_path(str(GROUPS))
+    options = example["make_parser"]().parse_args(["--rows", "3000"])
+    table, _ = example["load"](options)
+    known = {}
+    for verb in ("prequential", "with hindsight"):
+        whole, half = (example["scale"](part, ("merchant",), verb, 5) for part in (table, table[:1500]))
+        known[verb] = np.array_equal(whole[:1500], half)
+    assert known == {"prequential": True, "with hindsight": False}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--data", "nowhere.csv"], "nowhere.csv"),
+        (["--data", "other.csv"], "no such column: CUSTOMER_ID, TERMINAL_ID, TX_FRAUD, TX_TIME_SECONDS"),
+        (["--rows", "0"], "invalid positive value: '0'"),
+        (["--seed", "-1"], "random_state"),
+        (["--below", "0"], "no rows"),
+        (["--rows", "50"], "need both genuine and fraudulent rows"),
+    ],
+)
+def test_mistakes_about_groups_get_one_line(tmp_path, monkeypatch, capsys, arguments, message):
+    (tmp_path / "other.csv").write_text("TX_AMOUNT,x\n1,1\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="2"):
+        runpy.run_path(str(GROUPS))["main"](arguments)
+    assert message in capsys.readouterr().err
+
+
+def test_the_groups_name_the_extra_of_a_missing_matplotlib(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    example = runpy.run_path(str(GROUPS))
+    options = example["make_parser"]().parse_args(["--picture", str(tmp_path / "picture.png")])
+    with pytest.raises(SystemExit, match=re.escape('pip install "sknorm[examples]"')):
+        example["save_picture"](pd.DataFrame(), 0.01, "", options)
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is not there")
+def test_groups_of_the_handbook(tmp_path):
+    file = DATA / "handbook_transactions_first30days.csv.gz"
+    rows = check_groups(run_example(GROUPS, tmp_path, "--data", file, "--below", 220), tmp_path, "terminal")
+    assert rows["per customer"][2] > 3 * rows["raw"][0]

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from registry import SCALERS
-from sklearn.pipeline import Pipeline
 
 import sknorm
 import sknorm.statistics
+from sknorm._base import Scaler
 
 ROOT = Path(sknorm.__file__).parent
 SOURCES = sorted(path.relative_to(ROOT).as_posix() for path in [*ROOT.rglob("*.py"), *ROOT.rglob("*.pyx")])
@@ -52,12 +52,37 @@ LAYERS = {
         "statistics",
     },
     "scalers": {"_base", "_clipping", "_fitted", "_learned", "maps", "statistics"},
-    "_merge": {"_base"},
+    "groups": {
+        "_base",
+        "_callbacks",
+        "_clipping",
+        "_document",
+        "_fitted",
+        "_learned",
+        "_prequential",
+        "_validation",
+        "kernels",
+        "maps",
+        "state",
+        "statistics",
+    },
+    "grouped": {
+        "_base",
+        "_callbacks",
+        "_document",
+        "_fitted",
+        "_learned",
+        "_validation",
+        "groups",
+        "scalers",
+        "state",
+    },
+    "_merge": {"_base", "grouped"},
     "_tasks": {"_callbacks"},
     "_chunks": {"_stacking"},
-    "_steps": {"_base", "_chunks"},
+    "_steps": {"_base", "_chunks", "grouped"},
     "pipeline": {"_chunks", "_steps", "_tasks", "state"},
-    "__init__": {"_merge", "_version", "pipeline", "scalers", "state"},
+    "__init__": {"_merge", "_version", "grouped", "pipeline", "scalers", "state"},
 }
 # What the package stands on. Everything else is optional: imported inside the function that needs it.
 REQUIRED = {"joblib", "numpy", "scipy", "sklearn"}
@@ -126,8 +151,13 @@ def test_kernels_import_numpy_only(source):
 
 @pytest.mark.parametrize("source", [source for source in SOURCES if layer_of(source) != "_validation"])
 def test_validation_is_in_one_place(source):
-    """Data-frame types, and scikit-learn's checks of tables, are named in ``_validation`` only."""
+    """Data-frame types, and scikit-learn's checks of tables, are named in ``_validation`` only.
+
+    Keys may be of pandas' types, and what is known of them is shown as a frame.
+    """
     forbidden = {"pandas", "polars", "sklearn.utils.validation.check_array", "sklearn.utils.validation.validate_data"}
+    if layer_of(source) == "groups":
+        forbidden -= {"pandas"}
     if layer_of(source) != "datasets":
         assert not imports_of(source) & forbidden
 
@@ -185,7 +215,7 @@ def test_all_of_the_other_modules(module):
 
 def test_registry_holds_every_scaler():
     classes = [name for name in sknorm.__all__ if inspect.isclass(getattr(sknorm, name))]
-    scalers = [name for name in classes if not issubclass(getattr(sknorm, name), Pipeline)]
+    scalers = [name for name in classes if issubclass(getattr(sknorm, name), Scaler)]
     assert [entry.scaler.__name__ for entry in SCALERS] == scalers
 
 
@@ -205,7 +235,8 @@ def test_py_typed():
 
 # Documentation.
 
-each_class = pytest.mark.parametrize("documented", [e.scaler for e in SCALERS], ids=lambda c: c.__name__)
+DOCUMENTED = [*(entry.scaler for entry in SCALERS), sknorm.GroupedScaler]
+each_class = pytest.mark.parametrize("documented", DOCUMENTED, ids=lambda c: c.__name__)
 
 
 def sections_of(docstring):

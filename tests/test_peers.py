@@ -16,7 +16,8 @@ if not (ROOT / "benchmarks").exists():
 sys.path.append(str(ROOT))
 
 from benchmarks.cases import CASES  # noqa: E402
-from benchmarks.peers import PEERS  # noqa: E402
+from benchmarks.keyed import Keyed  # noqa: E402
+from benchmarks.peers import PEERS, ours  # noqa: E402
 
 PAIRS = [pytest.param(name, peer, id=f"{name}-{peer}") for name, peers in PEERS.items() for peer in peers]
 STREAMED = sorted(
@@ -28,6 +29,12 @@ STREAMED = sorted(
         if peer in PEERS[case.estimator]
     }
 )
+
+
+def table_for(name, missing):
+    """Return what an estimator takes: columns, and keys beside them for one that has groups."""
+    X = columns(missing)
+    return Keyed(X, np.random.default_rng(8).integers(0, 20, len(X))) if name == "GroupedScaler" else X
 
 
 def columns(missing):
@@ -42,7 +49,8 @@ def columns(missing):
 
 def test_every_estimator_has_its_peers():
     classes = {name for name in sknorm.__all__ if isinstance(getattr(sknorm, name), type)}
-    assert set(PEERS) == {name for name in classes if issubclass(getattr(sknorm, name), Scaler)}
+    scalers = (Scaler, sknorm.GroupedScaler)
+    assert set(PEERS) == {name for name in classes if issubclass(getattr(sknorm, name), scalers)}
 
 
 @pytest.mark.parametrize("missing", [False, True], ids=["full", "missing"])
@@ -53,8 +61,8 @@ def test_same_numbers(name, peer, missing):
         pytest.skip(f"{other.module} is not installed")
     if missing and not other.missing:
         pytest.skip(f"{peer} does not ignore NaN")
-    X = columns(missing)
-    expected = getattr(sknorm, name)().fit_transform(X)
+    X = table_for(name, missing)
+    expected = ours(name).make().fit_transform(X)
     scaler, table = other.make(), other.table(X)
     actual = np.asarray(scaler.fit(table).transform(table), dtype=np.float64)
     np.testing.assert_allclose(actual, expected, rtol=other.rtol, atol=other.rtol)
@@ -71,11 +79,14 @@ def test_same_numbers_row_by_row(name, peer, missing):
         pytest.skip(f"{other.module} is not installed")
     if missing and not other.missing:
         pytest.skip(f"{peer} does not ignore NaN")
-    X = columns(missing)
-    expected = getattr(sknorm, name)().prequential_transform(X)
+    X = table_for(name, missing)
+    expected = ours(name).make().prequential_transform(X)
     scaled = other.make().prequential_transform(other.table(X))
     actual = np.array([list(row.values()) for row in scaled] if isinstance(scaled, list) else scaled)
-    # Until a column has had two values it has no spread, and every library has a number of its own for that.
-    compared = np.cumsum(~np.isnan(X), axis=0) > 2
-    assert compared[10:].all()
+    # Until a column of a group has had two values it has no spread, and every library has its own number for that.
+    compared = np.zeros(expected.shape, np.bool_)
+    values, keys = (X.X, X.keys) if isinstance(X, Keyed) else (X, np.zeros(len(X)))
+    for key in np.unique(keys):
+        compared[keys == key] = np.cumsum(~np.isnan(values[keys == key]), axis=0) > 2
+    assert compared[len(np.unique(keys)) * 10 :].all()
     np.testing.assert_allclose(actual[compared], expected[compared], rtol=other.rtol, atol=other.rtol)

@@ -76,7 +76,8 @@ def settle(
     groups = known.groups
     updated = np.full(len(touched), groups.clock)
     if max_groups is not None:
-        updated = np.maximum(updated + last_rows(batch, weights, len(touched)), groups.about["updated"][touched])
+        last = last_rows(batch, weights, len(touched))
+        updated = np.where(last < 0, groups.about["updated"][touched], updated + last)
     groups.put(touched, statistic, weight, updated, everything)
     groups.count_rows(len(batch.values))
     forget_idle(known, touched, batch, max_groups)

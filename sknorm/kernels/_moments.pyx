@@ -55,12 +55,14 @@ class Infinite(Exception):
     """X holds an infinity."""
 
 
-cpdef cnp.ndarray zeros(Py_ssize_t n_groups, Py_ssize_t d):
-    """Return the table of no rows, of shape (6, n_groups, d)."""
-    cdef cnp.npy_intp[3] shape = [N_ROWS, n_groups, d]
+cpdef cnp.ndarray zeros(Py_ssize_t n_groups, Py_ssize_t d, bint with_extremes=True):
+    """Return the table of no rows, of shape (6, n_groups, d), or of 4 rows without the extremes."""
+    cdef cnp.npy_intp[3] shape = [N_ROWS if with_extremes else ROW_MIN, n_groups, d]
     cdef cnp.ndarray table = cnp.PyArray_ZEROS(3, shape, cnp.NPY_DOUBLE, 0)
     cdef double *data = <double *> cnp.PyArray_DATA(table)
     cdef Py_ssize_t i, n_cells = n_groups * d
+    if not with_extremes:
+        return table
     for i in range(n_cells):
         data[ROW_MIN * n_cells + i] = np_inf
         data[ROW_MAX * n_cells + i] = -np_inf
@@ -174,27 +176,27 @@ def scatter(cnp.ndarray X not None, cnp.ndarray weights, cnp.ndarray codes, Py_s
 
 
 def scatter_once(cnp.ndarray X not None, cnp.ndarray codes not None, cnp.ndarray table not None, Py_ssize_t first,
-                 Py_ssize_t last, bint with_extremes):
+                 Py_ssize_t last):
     """Write the cells of some groups into the table of grouped rows, which are read once; say whether that was right.
 
     Parameters
     ----------
     X : ndarray of shape (n, d), float32 or float64, any strides
     codes : ndarray of shape (n,), intp, C-contiguous
-    table : ndarray of shape (6, n_groups, d), float64, C-contiguous
+    table : ndarray of shape (6 or 4, n_groups, d), float64, C-contiguous
         As `zeros` has it.
     first, last : int
         The groups from first to before last are learned and written.
-    with_extremes : bool
-        Whether the last two rows are wanted.
 
     Returns
     -------
     done : bool
-        False where values are infinite, or so large that squares may overflow, or X is very wide: take `scatter`.
+        False where values are infinite, or so large that squares may overflow, or X is very wide: take `scatter`; the
+        table is spoiled then.
     """
     cdef Py_ssize_t n_groups, size = cnp.PyArray_ITEMSIZE(X)
-    if X.ndim != 2 or table.ndim != 3 or table.shape[0] != N_ROWS or table.shape[2] != X.shape[1] \
+    cdef bint with_extremes = table.shape[0] == N_ROWS
+    if X.ndim != 2 or table.ndim != 3 or table.shape[0] not in (4, N_ROWS) or table.shape[2] != X.shape[1] \
             or cnp.PyArray_TYPE(table) != cnp.NPY_DOUBLE or not cnp.PyArray_ISCARRAY(table):
         raise ValueError("table must have the width of X")
     n_groups = table.shape[1]

@@ -1,9 +1,8 @@
 /* Count, mean, centred sum of squares, minimum and maximum of grouped or weighted rows.
 
    Rows of weight 1 are read once. Each group has a record of fields of w lanes: a pivot, the sum of deviations from it, of
-   their squares, and their number, which lie together since every row meets them; then the low part of the mean, m2 and
-   count of what is settled; then the extremes. The pivot is the first value, and after every SCATTER_ROWS rows the mean so
-   far, so that an outlier which came first costs no digits. Everything else is read twice. A thread takes
+   their squares, and their number; then the extremes. The pivot is the first value, and after every SCATTER_ROWS rows, when
+   the record is settled in the table, the mean so far, so that an outlier which came first costs no digits. Everything else is read twice. A thread takes
    some of the groups, so that the bits of a result do not depend on how many threads there are. */
 #ifndef SKNORM_SCATTER_H
 #define SKNORM_SCATTER_H
@@ -14,7 +13,7 @@
 #include "lanes.h"
 #include "moments.h"
 
-enum { SCATTER_LOW = 4, SCATTER_M2, SCATTER_COUNT, SCATTER_MIN, SCATTER_MAX, SCATTER_FIELDS };
+enum { SCATTER_MIN = 4, SCATTER_MAX, SCATTER_FIELDS };
 /* Rows between two settlements; rows ahead whose records are asked for; rows looked at together; columns at most. */
 enum { SCATTER_ROWS = 32, SCATTER_AHEAD = 12, SCATTER_BLOCK = 256, SCATTER_WIDEST = 1024 };
 enum { SKNORM_AGAIN = 6 };
@@ -32,33 +31,30 @@ static void clear_records(double *records, size_t n_groups, size_t w, size_t fie
     }
 }
 
-/* Merge the deviations from the pivot into what is settled, whose mean is the pivot from then on. */
-SKNORM_INLINE void settle(double *record, size_t w) {
+/* Merge the deviations from the pivot into d cells of a table, whose mean is the pivot from then on. */
+SKNORM_INLINE void settle(double *record, size_t w, size_t d, double *cell, size_t n_cells) {
     double *pivot = record, *sum = pivot + w, *squares = sum + w, *count = squares + w;
-    double *low = record + SCATTER_LOW * w, *m2 = low + w, *n = m2 + w;
-    SKNORM_INDEPENDENT
-    for (size_t j = 0; j < w; j++) {
-        double shift = sum[j] / (count[j] > 0 ? count[j] : 1), mean_b, low_b, m2_b = squares[j] - sum[j] * shift, a, b, c;
+    for (size_t j = 0; j < d; j++) {
+        double *mean = cell + j, *low = mean + n_cells, *m2 = low + n_cells, *n = m2 + n_cells, mean_b, low_b;
+        if (!(count[j] > 0)) continue;
+        double shift = sum[j] / count[j], m2_b = GREATER(squares[j] - sum[j] * shift, 0);
         two_sum(pivot[j], shift, &mean_b, &low_b);
-        merge_lane(n[j], pivot[j], low[j], m2[j], count[j], mean_b, low_b, GREATER(m2_b, 0), &a, &b, &c);
-        pivot[j] = a, low[j] = b, m2[j] = c, n[j] += count[j];
+        if (*n == 0) *mean = mean_b, *low = low_b, *m2 = m2_b;
+        else merge_lane(*n, *mean, *low, *m2, count[j], mean_b, low_b, m2_b, mean, low, m2);
+        *n += count[j];
+        pivot[j] = *mean;
         sum[j] = squares[j] = count[j] = 0;
     }
 }
 
-SKNORM_CLONES_256 void table_of_records(double *records, size_t n_groups, size_t w, size_t fields, size_t d,
-                                        double *table, size_t n_cells) {
+SKNORM_CLONES_256 void settle_records(double *records, size_t n_groups, size_t w, size_t fields, size_t d, double *table,
+                                      size_t n_cells) {
     for (size_t g = 0; g < n_groups; g++, records += fields * w, table += d) {
-        settle(records, w);
+        settle(records, w, d, table, n_cells);
+        if (fields <= SCATTER_MIN) continue;
         for (size_t j = 0; j < d; j++) {
-            table[ROW_MEAN * n_cells + j] = records[j] == records[j] ? records[j] : 0;
-            table[ROW_LOW * n_cells + j] = records[j] == records[j] ? records[SCATTER_LOW * w + j] : 0;
-            table[ROW_M2 * n_cells + j] = records[j] == records[j] ? records[SCATTER_M2 * w + j] : 0;
-            table[ROW_COUNT * n_cells + j] = records[SCATTER_COUNT * w + j];
-            if (fields > SCATTER_MIN) {
-                table[ROW_MIN * n_cells + j] = records[SCATTER_MIN * w + j];
-                table[ROW_MAX * n_cells + j] = records[SCATTER_MAX * w + j];
-            }
+            table[ROW_MIN * n_cells + j] = records[SCATTER_MIN * w + j];
+            table[ROW_MAX * n_cells + j] = records[SCATTER_MAX * w + j];
         }
     }
 }

@@ -65,7 +65,7 @@ static int NAME(scatter)(const T *x, ptrdiff_t row_stride, ptrdiff_t column_stri
    beyond their end. */
 SKNORM_INLINE void NAME(scatter_rows)(const T *x, const uint32_t *rows, size_t n_rows, size_t last, size_t d, size_t w,
                                       const intptr_t *codes, size_t first_group, double *records, unsigned char *fresh,
-                                      int with_extremes, double *most) {
+                                      int with_extremes, double *most, double *table, size_t n_cells) {
     size_t stride = (with_extremes ? SCATTER_FIELDS : SCATTER_MIN) * w;
     T row[SCATTER_WIDEST];
     for (size_t i = 0; i < n_rows; i++) {
@@ -99,15 +99,17 @@ SKNORM_INLINE void NAME(scatter_rows)(const T *x, const uint32_t *rows, size_t n
                 min[j] = LESSER(v, min[j]), max[j] = GREATER(v, max[j]);
             }
         }
-        if (++fresh[group] == SCATTER_ROWS) settle(record, w), fresh[group] = 0;
+        if (++fresh[group] == SCATTER_ROWS) settle(record, w, d, table + group * d, n_cells), fresh[group] = 0;
     }
 }
 
 SKNORM_CLONES_256 void NAME(scatter_lanes)(const T *x, const uint32_t *rows, size_t n_rows, size_t last, size_t d,
                                            size_t w, const intptr_t *codes, size_t first_group, double *records,
-                                           unsigned char *fresh, int with_extremes, double *most) {
+                                           unsigned char *fresh, int with_extremes, double *most, double *table,
+                                           size_t n_cells) {
 #define ROWS_OF(d_, w_) \
-    NAME(scatter_rows)(x, rows, n_rows, last, d_, w_, codes, first_group, records, fresh, with_extremes, most)
+    NAME(scatter_rows)(x, rows, n_rows, last, d_, w_, codes, first_group, records, fresh, with_extremes, most, table, \
+                       n_cells)
     if (d == 1) ROWS_OF(1, 1);
     else if (d == 2) ROWS_OF(2, 2);
     else if (d == 3) ROWS_OF(3, 4);
@@ -156,11 +158,11 @@ static int NAME(scatter_once)(const T *x, ptrdiff_t row_stride, ptrdiff_t column
                 from = block;
             }
             NAME(scatter_lanes)(from, rows, n_rows, packed && i + size < n ? size : size - 1, d, w, code, first, records,
-                                fresh, with_extremes, most);
+                                fresh, with_extremes, most, table + first * d, n_groups * d);
         }
         for (size_t j = 0; j < d; j++) largest = GREATER(most[j], largest);
         if (!status && largest >= SCATTER_LARGEST) status = SKNORM_AGAIN;
-        if (!status) table_of_records(records, n_own, w, fields, d, table + first * d, n_groups * d);
+        if (!status) settle_records(records, n_own, w, fields, d, table + first * d, n_groups * d);
     }
     free(room);
     free(block);

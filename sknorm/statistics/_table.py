@@ -299,8 +299,8 @@ def _table_of(
     if sp.issparse(X):
         return _table_of_sparse(X, sample_weight, codes, n_groups)
     if sample_weight is None and codes is not None and rows.start == 0 and 0 < LEAST_ROWS * n_groups <= X.shape[0]:
-        table = _moments.zeros(n_groups, X.shape[1])
-        if all(_scattered(X, codes, table, rows.stop == 6)):
+        table = _moments.zeros(n_groups, X.shape[1], rows.stop == 6)
+        if all(_scattered(X, codes, table)):
             return table
     if sample_weight is not None or codes is not None:
         return _moments.scatter(X, sample_weight, codes, n_groups)
@@ -319,12 +319,12 @@ def _table_of(
     return first
 
 
-def _scattered(X: NDArray[Any], codes: NDArray[np.intp], table: NDArray[np.float64], with_extremes: bool) -> list[bool]:
+def _scattered(X: NDArray[Any], codes: NDArray[np.intp], table: NDArray[np.float64]) -> list[bool]:
     """Write the cells of all groups into a table; return whether that was right for each part of them."""
     n_groups, work = table.shape[1], GROUPED_WORK * X.nbytes
     step = max(1, -(-n_groups // effective_n_threads())) if work >= LARGE else n_groups
     return map_chunks(
-        lambda first: _moments.scatter_once(X, codes, table, first, min(first + step, n_groups), with_extremes),
+        lambda first: _moments.scatter_once(X, codes, table, first, min(first + step, n_groups)),
         range(0, n_groups, step),
         work,
     )

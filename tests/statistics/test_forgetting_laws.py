@@ -377,6 +377,6 @@ def test_decayed_holds_its_half_life():
 
 @pytest.mark.parametrize("kind", [Extremes, MomentsAndExtremes, Quantiles], ids=lambda kind: kind.__name__)
 def test_a_half_life_forgets_moments_alone(kind):
-    assert type(decay_over(Moments, 2, 3.0)) is Decayed
+    assert type(decay_over(Moments, 1, 2, 3.0)) is Decayed
     with pytest.raises(TypeError, match=f"A half-life forgets moments; {kind.__name__} can be kept over a window"):
-        decay_over(kind, 2, 3.0)
+        decay_over(kind, 1, 2, 3.0)
