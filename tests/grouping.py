@@ -412,6 +412,12 @@ def centred(scaler):
     return getattr(scaler, "with_mean", getattr(scaler, "with_centering", True))
 
 
+def scaled_by_values(scaler):
+    """Say whether a scaler's divisor is unknown without a value: it is no power of ten, and there is one."""
+    parameters = scaler.get_params()
+    return parameters.get("with_std", parameters.get("with_scaling", not isinstance(scaler, sknorm.DecimalScaler)))
+
+
 def pulled_row(x, own, everything, smooth, so_far):
     """Return a row scaled by its group's parameters, pulled towards those of all rows."""
     scaler, group, whole = own.new, facts_of(own), facts_of(everything)
@@ -426,11 +432,12 @@ def pulled_row(x, own, everything, smooth, so_far):
 
     centre, scale = mixed(group.centre, whole.centre), mixed(group.scale, whole.scale)
     scale = np.where(scale == 0, 1.0, scale)
+    if not centred(scaler):
+        centre = np.zeros_like(x, dtype=float)
+    if so_far or not scaled_by_values(scaler):
+        scale = np.where(np.isnan(scale), 1.0, scale)
     if so_far:  # as a constant where nothing is known
-        centre = np.where(np.isnan(centre), np.where(np.isnan(x), 0.0, x) if centred(scaler) else 0.0, centre)
-        scale = np.where(np.isnan(scale), 1.0, scale)
-    elif isinstance(scaler, sknorm.DecimalScaler):
-        scale = np.where(np.isnan(scale), 1.0, scale)
+        centre = np.where(np.isnan(centre), np.where(np.isnan(x), 0.0, x), centre)
     return bounded(scaler, (x - centre) / scale)
 
 

@@ -21,8 +21,8 @@ from sklearn import config_context
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer, make_column_selector, make_column_transformer
 from sklearn.exceptions import NotFittedError
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_validate
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -335,15 +335,15 @@ def test_in_a_feature_union(frame):
 
 @each_setting
 def test_in_a_pipeline(scaler, frame, y):
-    pipeline = make_pipeline(GroupedScaler(clone(scaler), by="shop"), LogisticRegression()).fit(frame, y)
+    pipeline = make_pipeline(GroupedScaler(clone(scaler), by="shop"), GaussianNB()).fit(frame, y)
     by_hand = GroupedScaler(clone(scaler), by="shop")
-    model = LogisticRegression().fit(by_hand.fit_transform(frame), y)
+    model = GaussianNB().fit(by_hand.fit_transform(frame), y)
     np.testing.assert_array_equal(pipeline.predict_proba(frame), model.predict_proba(by_hand.transform(frame)))
     assert pipeline[:-1].get_feature_names_out().tolist() == ["amount", "hour", "day"]
 
 
 def test_grid_search_over_all_parameters(frame, y):
-    pipeline = make_pipeline(GroupedScaler(sknorm.StandardScaler(), by="shop"), LogisticRegression())
+    pipeline = make_pipeline(GroupedScaler(sknorm.StandardScaler(), by="shop"), GaussianNB())
     grid = {
         "groupedscaler__scaler__with_mean": [True, False],
         "groupedscaler__smooth": [0.0, 3.0, "auto"],
@@ -372,19 +372,17 @@ def requested(**parameters):
 def test_groups_reach_every_method_through_a_pipeline(frame, y):
     X, keys = frame[["amount", "hour"]], frame["shop"]
     with config_context(enable_metadata_routing=True):
-        pipeline = make_pipeline(requested(), LogisticRegression()).fit(X, y, groups=keys)
+        pipeline = make_pipeline(requested(), GaussianNB()).fit(X, y, groups=keys)
         by_hand = GroupedScaler().fit(X, groups=keys)
         Z = by_hand.transform(X, groups=keys)
         assert pipeline[0].to_json() == by_hand.to_json()
-        np.testing.assert_array_equal(
-            pipeline.predict_proba(X, groups=keys), LogisticRegression().fit(Z, y).predict_proba(Z)
-        )
+        np.testing.assert_array_equal(pipeline.predict_proba(X, groups=keys), GaussianNB().fit(Z, y).predict_proba(Z))
         assert pipeline.score(X, y, groups=keys) > 0.8
         two = make_pipeline(requested(), requested(scaler=sknorm.MinMaxScaler())).fit(X, groups=keys)
         out = two.transform(X, groups=keys)
         np.testing.assert_allclose(two.inverse_transform(out, groups=keys), X, rtol=1e-9)
         with pytest.raises(ValueError, match="groups"):
-            make_pipeline(GroupedScaler(), LogisticRegression()).fit(X, y, groups=keys)
+            make_pipeline(GroupedScaler(), GaussianNB()).fit(X, y, groups=keys)
 
 
 @pytest.mark.skipif(
@@ -394,11 +392,11 @@ def test_groups_reach_every_method_through_a_pipeline(frame, y):
 def test_groups_of_the_folds_are_those_of_the_scaler(frame, y):
     X, keys = frame[["amount", "hour"]], frame["shop"].to_numpy()
     with config_context(enable_metadata_routing=True):
-        model = make_pipeline(requested(unseen="error"), LogisticRegression())
+        model = make_pipeline(requested(unseen="error"), GaussianNB())
         scores = cross_validate(model, X, y, cv=2, params={"groups": keys}, error_score="raise")
         assert (scores["test_score"] > 0.6).all()
         # Of a fold none of whose keys were seen, every row is one of all rows.
-        model = make_pipeline(requested(unseen="error"), LogisticRegression())
+        model = make_pipeline(requested(unseen="error"), GaussianNB())
         with pytest.raises(ValueError, match="Found unknown keys"):
             cross_validate(model, X, y, cv=GroupKFold(3), params={"groups": keys}, error_score="raise")
         model[0].set_params(unseen="global")

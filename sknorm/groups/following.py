@@ -106,9 +106,8 @@ def follow_rows(
             if rows.stop:
                 learn(known, part_of(batch, rows), None if weights is None else weights[rows], None)
         raise AssertionError("no row overflows") from overflow
+    check_overflow(scaler, after, batch)
     learned = everything.after(after.part(m, m + 1), weight_of(batch.X, weights))
     statistic = after.part(0, m)
-    check_overflow(scaler, statistic, batch)
-    check_overflow(scaler, learned.history, batch)
     settle(known, touched, statistic, weight[:m], learned, batch, weights, max_groups)
     return scaled.astype(batch.values.dtype, copy=False)

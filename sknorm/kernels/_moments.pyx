@@ -216,12 +216,14 @@ def scatter_once(cnp.ndarray X not None, cnp.ndarray codes not None, cnp.ndarray
     if kind == cnp.NPY_DOUBLE:
         with nogil:
             status = scatter_once_f64(
-                <double *> data, row_stride, column_stride, n, d, g, n_groups, from_group, to_group, with_extremes, cells
+                <double *> data, row_stride, column_stride, n, d, g, n_groups, from_group, to_group, with_extremes,
+                cells
             )
     elif kind == cnp.NPY_FLOAT:
         with nogil:
             status = scatter_once_f32(
-                <float *> data, row_stride, column_stride, n, d, g, n_groups, from_group, to_group, with_extremes, cells
+                <float *> data, row_stride, column_stride, n, d, g, n_groups, from_group, to_group, with_extremes,
+                cells
             )
     else:
         raise TypeError(f"X must be float32 or float64, not {X.dtype}")

@@ -150,12 +150,9 @@ SKNORM_CLONES_256 void settle_all(Groups *s) {
     s->n_pending = 0;
     s->weight[s->policy.all] += (double)rows;
     Fields f = fields_of(record_of(s, (size_t)s->policy.all), w);
-    double *sum = s->sum, *squares = s->squares, *count = s->count, *pivot = s->pivot, lanes[16];
-    if (w == 4) { /* in registers */
-        sum = lanes, squares = lanes + 4, count = lanes + 8, pivot = lanes + 12;
-        sum_pending(x, rows, 4, f.mean, f.n, pivot, sum, squares, count);
-    } else
-        sum_pending(x, rows, w, f.mean, f.n, pivot, sum, squares, count);
+    double *sum = s->sum, *squares = s->squares, *count = s->count, *pivot = s->pivot;
+    if (w == 4) sum_pending(x, rows, 4, f.mean, f.n, pivot, sum, squares, count);
+    else sum_pending(x, rows, w, f.mean, f.n, pivot, sum, squares, count);
     SKNORM_INDEPENDENT
     for (size_t j = 0; j < w; j++) {
         double n_b = count[j], shift = sum[j] / (n_b > 0 ? n_b : 1), m2_b = squares[j] - sum[j] * shift;
@@ -305,19 +302,26 @@ SKNORM_CLONES_256 int follow_lanes(Groups *s, const double *x, double *y, size_t
     return follow_rows(s, x, y, rows, s->d, s->w, codes, ahead, weights, eager, done);
 }
 
+/* A few doubles: memcpy of an unknown length would be a call. */
+SKNORM_INLINE void copy_lanes(double *SKNORM_RESTRICT to, const double *SKNORM_RESTRICT from, size_t d) {
+    for (size_t j = 0; j < d; j++) to[j] = from[j];
+}
+
 /* Copy the state to records, or back. */
-static void carry_groups(const Groups *s, int back) {
-    size_t panes = s->window ? s->n_panes : 1, n_cells = s->n_groups * panes * s->d, size = s->d * sizeof(double);
+SKNORM_CLONES_256 void carry_groups(const Groups *s, int back) {
+    size_t panes = s->window ? s->n_panes : 1, n_cells = s->n_groups * panes * s->d, d = s->d;
     for (size_t g = 0; g < s->n_groups; g++) {
         for (size_t i = 0; i < panes; i++)
             for (int row = s->first_row; row < s->last_row; row++) {
-                double *outside = s->table + (size_t)(row - s->first_row) * n_cells + (g * panes + i) * s->d;
+                double *outside = s->table + (size_t)(row - s->first_row) * n_cells + (g * panes + i) * d;
                 double *inside = record_of(s, g) + (i * s->fields + (size_t)row) * s->w;
-                memcpy(back ? outside : inside, back ? inside : outside, size);
+                if (back) copy_lanes(outside, inside, d);
+                else copy_lanes(inside, outside, d);
             }
         if (s->half_life > 0) {
-            double *outside = s->phase + g * s->d, *inside = age_of(s, g).phase;
-            memcpy(back ? outside : inside, back ? inside : outside, size);
+            double *outside = s->phase + g * d, *inside = age_of(s, g).phase;
+            if (back) copy_lanes(outside, inside, d);
+            else copy_lanes(inside, outside, d);
         }
     }
 }
