@@ -9,6 +9,7 @@ import pkgutil
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -342,3 +343,9 @@ def test_every_scaler_has_a_doctest():
     finder = doctest.DocTestFinder(recurse=False)
     for entry in SCALERS:
         assert sum(len(found.examples) for found in finder.find(entry.scaler)) >= 2, entry.scaler.__name__
+
+
+def test_every_package_is_installed():
+    settings = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    found = {"sknorm", *("sknorm." + path.parent.name for path in ROOT.glob("*/__init__.py"))}
+    assert set(settings["tool"]["setuptools"]["packages"]) == found
