@@ -186,10 +186,12 @@ def test_strings_of_python(rows):
 @settings(deadline=None)
 def test_strings_of_frames(rows):
     for dtype in ("object", "str", pd.StringDtype("python"), pd.StringDtype("pyarrow"), "category"):
-        series = pd.Series(rows, dtype=dtype)
-        check(series, rows)
-        check(series[::-1], rows[::-1])
-        check(pd.concat([series, series[:0], series]), rows * 2)
+        series, right = pd.Series(rows, dtype=dtype), rows
+        if dtype == "category":  # pandas before 2.2 takes "" and "\0" for one category
+            right = [None if code < 0 else series.cat.categories[code] for code in series.cat.codes]
+        check(series, right)
+        check(series[::-1], right[::-1])
+        check(pd.concat([series, series[:0], series]), right * 2)
         check(pd.Index(series), rows)
     series = pl.Series(rows, dtype=pl.String)
     check(series, rows)
