@@ -107,7 +107,7 @@ def polars_threads() -> str:
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Return the command line's options."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="sknorm, its peers and the limits.")
-    parser.add_argument("--quick", action="store_true", help="a minute and a quarter: fewer rounds and rows")
+    parser.add_argument("--quick", action="store_true", help="under two minutes: fewer rounds and rows")
     parser.add_argument("--only", default="", metavar="PATTERN", help="tasks with this in their name")
     parser.add_argument("--shape", type=shape_of, metavar="ROWSxCOLUMNS", help="one shape for all tasks")
     parser.add_argument("--json", type=Path, metavar="PATH", help="write the results there too")
