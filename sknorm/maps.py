@@ -16,12 +16,14 @@ from sknorm.kernels.threads import LARGE, effective_n_threads, map_chunks
 
 Parameter: TypeAlias = NDArray[np.float64]
 
+LARGEST = float(np.finfo(np.float64).max)
+
 # How much more work than a plain pass over a table it is to pick each row's own parameters.
 GROUPED_WORK = 4
 
 
 class Stage(NamedTuple):
-    """One stage of a kernel's program: its kind, and which of its six parameters are set."""
+    """One stage of a kernel's program: its kind, and those of its parameters that are set."""
 
     kind: int
     parameters: dict[int, Parameter]
@@ -47,7 +49,7 @@ class Map(ABC):
         if not stages:
             return None
         shape = next(iter(stages[0].parameters.values())).shape
-        parameters = np.empty((len(stages), 6, *shape))  # a kernel reads those of its kind alone
+        parameters = np.empty((len(stages), _apply.N_PARAMETERS, *shape))  # a kernel reads those of its kind alone
         for row, stage in zip(parameters, stages, strict=True):
             for index, value in stage.parameters.items():
                 row[index] = value
@@ -79,7 +81,10 @@ class Map(ABC):
         if out is None:  # rows of groups lie apart, so that whole rows are written faster
             out = np.empty_like(X, subok=False) if codes is None else np.empty(X.shape, X.dtype)
         elif out is X and not identity(X.shape[1])(X, X, 0, n_samples):
-            raise infinity_error(X.dtype)
+            if not self.takes_infinities():
+                raise infinity_error(X.dtype)
+            out[...] = self(X, None, codes)  # which may yet refuse one
+            return out
         work = X.nbytes if codes is None else GROUPED_WORK * X.nbytes
         if work < LARGE:
             finite = program(X, out, 0, n_samples, codes)
@@ -102,13 +107,21 @@ class Map(ABC):
         Right only for a map that keeps zero; see `keeps_zero`.
         """
         stored, target = X.data[:, np.newaxis], out.data[:, np.newaxis]
-        if not identity(1)(stored, np.empty_like(stored), 0, X.nnz):
+        if not self.takes_infinities() and not identity(1)(stored, np.empty_like(stored), 0, X.nnz):
             raise infinity_error(X.dtype)
         if self._program is not None:
             columns = X.indices if X.format == "csr" else np.repeat(np.arange(X.shape[1]), np.diff(X.indptr))
             codes = np.ascontiguousarray(columns, dtype=np.intp)
-            self._program.per_value()(stored, target, 0, X.nnz, codes)
+            mapped = np.empty_like(target) if self.takes_infinities() else target
+            if not self._program.per_value()(stored, mapped, 0, X.nnz, codes):
+                raise infinity_error(X.dtype)
+            target[...] = mapped
         return out
+
+    def takes_infinities(self) -> bool:
+        """Say whether an infinity may be mapped to something finite."""
+        stages = self.stages()
+        return bool(stages) and bool(stages[0].kind & _apply.STAGE_FENCE)
 
     def keeps_zero(self, n_features: int) -> bool:
         """Say whether 0 is mapped to 0 (or NaN, where nothing was learned) in every column."""
@@ -118,7 +131,7 @@ class Map(ABC):
 
 def identity(n_features: int) -> _apply.Program:
     """Return the program of no stages: a copy that looks for infinities."""
-    return _apply.Program((), np.empty((0, 6, 1, n_features)))
+    return _apply.Program((), np.empty((0, _apply.N_PARAMETERS, 1, n_features)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,13 +169,39 @@ def filled(*parameters: tuple[int, Parameter | None, float]) -> dict[int, Parame
 
 @dataclass(frozen=True, eq=False)
 class Clip(Map):
-    """``y = min(max(x, low), high)``; NaN stays."""
+    """``y = min(max(x, low), high)``; NaN stays, and an infinity is an error."""
 
     low: Parameter
     high: Parameter
 
     def stages(self) -> list[Stage]:
         return [Stage(_apply.STAGE_CLIP, {4: self.low, 5: self.high})]
+
+    def inverse(self) -> Chain:
+        return Chain()
+
+
+@dataclass(frozen=True, eq=False)
+class Fence(Map):
+    """``y = min(max(x, low), high)``, or NaN in place of what lies outside with ``drops``; NaN stays.
+
+    With ``takes`` an infinity is something outside like any other, and an error only where that side is open
+    (±infinity is its bound) and nothing is dropped. Without, it is an error.
+    """
+
+    low: Parameter
+    high: Parameter
+    drops: bool = False
+    takes: bool = True
+
+    def stages(self) -> list[Stage]:
+        low, high = self.low, self.high
+        if self.drops:  # infinities on an open side too
+            low, high = np.maximum(low, -LARGEST), np.minimum(high, LARGEST)
+        none = np.full(low.shape, np.nan)
+        ends = (none, none) if self.drops else (low, high)
+        fence = Stage(_apply.STAGE_FENCE, dict(zip((6, 7, 8, 9), (low, high, *ends), strict=True)))
+        return [fence] if self.takes else [Stage(0, {0: low}), fence]  # a stage that looks for infinities
 
     def inverse(self) -> Chain:
         return Chain()
@@ -203,8 +242,8 @@ class Chain(Map):
     def stages(self) -> list[Stage]:
         fused: list[Stage] = []
         for stage in (stage for map_ in self.maps for stage in map_.stages()):
-            # The kernel divides, multiplies and clips in this order within one stage.
-            if fused and stage.kind < _apply.STAGE_SQUASH and fused[-1].kind < stage.kind & -stage.kind:
+            # The kernel fences, divides, multiplies and clips in this order within one stage.
+            if fused and stage.kind < _apply.STAGE_SQUASH and 0 < fused[-1].kind < stage.kind & -stage.kind:
                 last = fused.pop()
                 stage = Stage(last.kind | stage.kind, last.parameters | stage.parameters)
             fused.append(stage)

@@ -5,10 +5,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 STAGE_DIVIDE: int
+STAGE_FENCE: int
 STAGE_MULTIPLY: int
 STAGE_CLIP: int
 STAGE_SQUASH: int
 STAGE_UNSQUASH: int
+N_PARAMETERS: int
 
 class Program:
     def __init__(self, kinds: Sequence[int], parameters: NDArray[np.float64]) -> None: ...

@@ -10,6 +10,7 @@ cnp.import_array()
 
 cdef extern from "apply.h" nogil:
     enum:
+        FENCE
         DIVIDE
         MULTIPLY
         CLIP
@@ -27,8 +28,9 @@ cdef extern from "apply.h" nogil:
         const intptr_t *codes
     )
 
-STAGE_DIVIDE, STAGE_MULTIPLY, STAGE_CLIP = DIVIDE, MULTIPLY, CLIP
+STAGE_FENCE, STAGE_DIVIDE, STAGE_MULTIPLY, STAGE_CLIP = FENCE, DIVIDE, MULTIPLY, CLIP
 STAGE_SQUASH, STAGE_UNSQUASH = SQUASH, UNSQUASH
+N_PARAMETERS = PARAMETERS
 
 
 cdef class Program:
@@ -37,10 +39,11 @@ cdef class Program:
     Parameters
     ----------
     kinds : sequence of int
-        A sum of the first three constants, done in this order, or one of the last two: DIVIDE (x − a)/b, MULTIPLY
-        x·c + d, CLIP to [e, f], SQUASH e·x/√(x² + e²), UNSQUASH its inverse.
-    parameters : ndarray of shape (n_stages, 6, n_groups, d), float64
-        a to f of every stage.
+        A sum of the first four constants, done in this order, or one of the last two: FENCE x < g to i, x > h to j,
+        DIVIDE (x − a)/b, MULTIPLY x·c + d, CLIP to [e, f], SQUASH e·x/√(x² + e²), UNSQUASH its inverse.
+        What is infinite in X is an error, after the first stage's FENCE if it has one.
+    parameters : ndarray of shape (n_stages, 10, n_groups, d), float64
+        a to j of every stage.
     """
 
     cdef cnp.ndarray kinds, parameters
@@ -50,7 +53,7 @@ cdef class Program:
         self.parameters = np.ascontiguousarray(parameters, dtype=np.float64)
         if self.parameters.ndim != 4 or self.parameters.shape[0] != len(kinds) \
                 or self.parameters.shape[1] != PARAMETERS:
-            raise ValueError("parameters must be of shape (n_stages, 6, n_groups, d)")
+            raise ValueError("parameters must be of shape (n_stages, 10, n_groups, d)")
 
     def per_value(self):
         """Return the program for one column of values whose codes are their cells."""

@@ -9,6 +9,16 @@ def zeros(n_groups: int, d: int, with_extremes: bool = True) -> NDArray[np.float
 def summarize(
     X: NDArray[Any], start: int, stop: int, with_moments: bool, with_extremes: bool
 ) -> NDArray[np.float64]: ...
+def summarize_fenced(
+    X: NDArray[Any],
+    start: int,
+    stop: int,
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+    drops: bool,
+    with_moments: bool,
+    with_extremes: bool,
+) -> tuple[NDArray[np.float64] | None, NDArray[np.float64], NDArray[np.float64]]: ...
 def scatter(
     X: NDArray[Any], weights: NDArray[np.float64] | None, codes: NDArray[np.intp] | None, n_groups: int
 ) -> NDArray[np.float64]: ...

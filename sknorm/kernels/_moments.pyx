@@ -48,6 +48,23 @@ cdef extern from "scatter.h" nogil:
     void merge_extremes(double *a, const double *b, size_t n_cells, int with_count)
     int table_overflows(const double *table, size_t n_rows, size_t n_cells, int moments, int extremes, double ddof)
 
+cdef extern from "fences.h" nogil:
+    ctypedef struct Fences:
+        const double *low
+        const double *high
+        int drops
+        double *below
+        double *above
+    int summarize_fenced_f64(
+        const double *x, ptrdiff_t row_stride, ptrdiff_t column_stride, size_t n, size_t d, Fences fences,
+        double *table, int with_moments, int with_extremes
+    )
+    int summarize_fenced_f32(
+        const float *x, ptrdiff_t row_stride, ptrdiff_t column_stride, size_t n, size_t d, Fences fences,
+        double *table, int with_moments, int with_extremes
+    )
+
+
 cdef double np_inf = np.inf, np_nan = np.nan
 
 
@@ -125,6 +142,68 @@ def summarize(cnp.ndarray X not None, Py_ssize_t start, Py_ssize_t stop, bint wi
         raise TypeError(f"X must be float32 or float64, not {X.dtype}")
     check(status)
     return table
+
+
+def summarize_fenced(cnp.ndarray X not None, Py_ssize_t start, Py_ssize_t stop, cnp.ndarray low not None,
+                     cnp.ndarray high not None, bint drops, bint with_moments, bint with_extremes):
+    """Return the table of the rows from start to stop, fenced in, and how many values of every column were outside.
+
+    An infinity is always outside; on a side without a bound it is left out.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d), float32 or float64, any strides
+    start, stop : int
+        The rows to read.
+    low, high : ndarray of shape (d,), float64, C-contiguous
+        The bounds; ∓infinity for none.
+    drops : bool
+        Whether what lies outside is left out in place of taken for the bound.
+    with_moments, with_extremes : bool
+        Which rows of the table are wanted; without either there is none, and values are only counted.
+
+    Returns
+    -------
+    table : ndarray of shape (6, 1, d), float64, or None
+        As `summarize` has it.
+    below, above : ndarray of shape (d,), float64
+    """
+    if X.ndim != 2 or not 0 <= start <= stop <= X.shape[0]:
+        raise ValueError("X must have two dimensions and hold the rows asked for")
+    cdef Py_ssize_t d = X.shape[1], size = cnp.PyArray_ITEMSIZE(X)
+    for bound in (low, high):
+        if cnp.PyArray_TYPE(bound) != cnp.NPY_DOUBLE or not cnp.PyArray_ISCARRAY_RO(bound) or bound.size != d:
+            raise ValueError("low and high must be d contiguous float64")
+    X = whole_strides(X)
+    cdef int kind = cnp.PyArray_TYPE(X), status
+    if kind != cnp.NPY_DOUBLE and kind != cnp.NPY_FLOAT:
+        raise TypeError(f"X must be float32 or float64, not {X.dtype}")
+    cdef bint wanted = with_moments or with_extremes
+    cdef cnp.ndarray table = zeros(1, d) if wanted else None
+    cdef cnp.ndarray below = np.zeros(d), above = np.zeros(d)
+    cdef double *cells = <double *> cnp.PyArray_DATA(table) if wanted else NULL
+    cdef Fences fences
+    fences.low = <const double *> cnp.PyArray_DATA(low)
+    fences.high = <const double *> cnp.PyArray_DATA(high)
+    fences.drops = drops
+    fences.below = <double *> cnp.PyArray_DATA(below)
+    fences.above = <double *> cnp.PyArray_DATA(above)
+    cdef ptrdiff_t row_stride = cnp.PyArray_STRIDE(X, 0) // size, column_stride = cnp.PyArray_STRIDE(X, 1) // size
+    cdef char *data = <char *> cnp.PyArray_DATA(X) + start * cnp.PyArray_STRIDE(X, 0)
+    cdef size_t n = stop - start
+    if n == 0 or d == 0:
+        return table, below, above
+    with nogil:
+        if kind == cnp.NPY_DOUBLE:
+            status = summarize_fenced_f64(
+                <double *> data, row_stride, column_stride, n, d, fences, cells, with_moments, with_extremes
+            )
+        else:
+            status = summarize_fenced_f32(
+                <float *> data, row_stride, column_stride, n, d, fences, cells, with_moments, with_extremes
+            )
+    check(status)
+    return table, below, above
 
 
 def scatter(cnp.ndarray X not None, cnp.ndarray weights, cnp.ndarray codes, Py_ssize_t n_groups):

@@ -1,5 +1,5 @@
 /* Apply a program of elementwise stages to a table. One stage reads and writes memory once; several pass a strip of
-   lanes on from one to the next, so that each after the first finds its values in the cache. All arithmetic is double. */
+   rows on from one to the next, so that each after the first finds its values in the cache. All arithmetic is double. */
 #ifndef SKNORM_APPLY_H
 #define SKNORM_APPLY_H
 
@@ -11,13 +11,22 @@
 
 /* What a stage does, in this order; PARAMETERS of them hold one value a column. maps.py writes these numbers. */
 enum {
-    DIVIDE = 1,   /* x = (x - p[0]) / p[1] */
-    MULTIPLY = 2, /* x = x p[2] + p[3] */
-    CLIP = 4,     /* x within [p[4], p[5]]; NaN stays, since comparisons with it are false */
-    SQUASH = 8,   /* x = p[4] x / sqrt(x^2 + p[4]^2), alone in its stage */
-    UNSQUASH = 16 /* its inverse, +-infinity from +-p[4] on, alone in its stage */
+    FENCE = 1,    /* x = p[8] below p[6], p[9] above p[7]: infinities may enter, and are such only if they stay */
+    DIVIDE = 2,   /* x = (x - p[0]) / p[1] */
+    MULTIPLY = 4, /* x = x p[2] + p[3] */
+    CLIP = 8,     /* x within [p[4], p[5]]; NaN stays, since comparisons with it are false */
+    SQUASH = 16,  /* x = p[4] x / sqrt(x^2 + p[4]^2), alone in its stage */
+    UNSQUASH = 32 /* its inverse, +-infinity from +-p[4] on, alone in its stage */
 };
-enum { PARAMETERS = 6 };
+enum { PARAMETERS = 10 };
+/* Values that several stages pass on together: half of a first-level cache. */
+enum { APPLY_STRIP = 2048 };
+
+SKNORM_INLINE double fenced(int kind, double v, const double *SKNORM_RESTRICT p, size_t pitch, size_t j) {
+    if (!(kind & FENCE)) return v;
+    double above = v > p[7 * pitch + j] ? p[9 * pitch + j] : v;
+    return v < p[6 * pitch + j] ? p[8 * pitch + j] : above;
+}
 
 SKNORM_INLINE double affine(int kind, double v, const double *SKNORM_RESTRICT p, size_t pitch, size_t j) {
     if (kind & DIVIDE) v = (v - p[j]) / p[pitch + j];
@@ -33,7 +42,7 @@ SKNORM_INLINE double affine(int kind, double v, const double *SKNORM_RESTRICT p,
 enum { APPLY_AHEAD = 16, APPLY_ROWS = 256 };
 
 /* How many parameters a stage may read, those that it does not among them. */
-SKNORM_INLINE size_t parameters_of(int kind) { return kind & CLIP ? 6 : kind & MULTIPLY ? 4 : 2; }
+SKNORM_INLINE size_t parameters_of(int kind) { return kind & FENCE ? PARAMETERS : kind & CLIP ? 6 : kind & MULTIPLY ? 4 : 2; }
 
 /* Put what a group's rows need side by side: for each group its parameters, of w lanes each. */
 static double *records_of(int kind, const double *parameters, size_t n_groups, size_t d, size_t w) {
@@ -41,7 +50,7 @@ static double *records_of(int kind, const double *parameters, size_t n_groups, s
     double *records = malloc((n_groups * fields * w + 1) * sizeof(double)), *record = records;
     for (size_t g = 0; records && g < n_groups; g++)
         for (size_t f = 0; f < fields; f++, record += w) {
-            if (!(f < 2 ? kind & DIVIDE : f < 4 ? kind & MULTIPLY : kind & CLIP)) continue;
+            if (!(f < 2 ? kind & DIVIDE : f < 4 ? kind & MULTIPLY : f < 6 ? kind & CLIP : kind & FENCE)) continue;
             for (size_t j = 0; j < d; j++) record[j] = parameters[f * n_cells + g * d + j];
             for (size_t j = d; j < w; j++) record[j] = 1;
         }

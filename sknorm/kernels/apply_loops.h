@@ -4,10 +4,13 @@
     SKNORM_CLONES int NAME(name)(T * y, ptrdiff_t y_stride, const T *x, ptrdiff_t x_stride, size_t rows, \
                              size_t w, const double *SKNORM_RESTRICT p, size_t pitch) { \
         uint64_t infinite = 0; \
+        int ahead = x != y; /* what is passed on from stage to stage is near, and past its end may be no memory */ \
         for (size_t r = 0; r < rows; r++, x += x_stride, y += y_stride) { \
-            for (size_t j = 0; j < w; j += 64 / sizeof(T)) SKNORM_PREFETCH((const char *)(x + j) + SKNORM_AHEAD); \
+            for (size_t j = 0; ahead && j < w; j += 64 / sizeof(T)) \
+                SKNORM_PREFETCH((const char *)(x + j) + SKNORM_AHEAD); \
+            SKNORM_INDEPENDENT \
             for (size_t j = 0; j < w; j++) { \
-                double v = x[j]; \
+                double v = fenced(kind, x[j], p, pitch, j); \
                 infinite |= fabs(v) == INFINITY; \
                 y[j] = (T)affine(kind, v, p, pitch, j); \
             } \
@@ -22,48 +25,98 @@ STAGE(clip, CLIP)
 STAGE(divide_clip, DIVIDE | CLIP)
 STAGE(multiply_clip, MULTIPLY | CLIP)
 STAGE(divide_multiply_clip, DIVIDE | MULTIPLY | CLIP)
+STAGE(fence, FENCE)
+STAGE(fence_divide, FENCE | DIVIDE)
+STAGE(fence_multiply, FENCE | MULTIPLY)
+STAGE(fence_divide_multiply, FENCE | DIVIDE | MULTIPLY)
+STAGE(fence_clip, FENCE | CLIP)
+STAGE(fence_divide_clip, FENCE | DIVIDE | CLIP)
+STAGE(fence_multiply_clip, FENCE | MULTIPLY | CLIP)
+STAGE(fence_divide_multiply_clip, FENCE | DIVIDE | MULTIPLY | CLIP)
 #undef STAGE
 
 SKNORM_CLONES void NAME(squash)(T *y, ptrdiff_t y_stride, const T *x, ptrdiff_t x_stride, size_t rows,
                                        size_t w, const double *SKNORM_RESTRICT p, size_t pitch) {
-    for (size_t r = 0; r < rows; r++, x += x_stride, y += y_stride)
+    for (size_t r = 0; r < rows; r++, x += x_stride, y += y_stride) {
+        SKNORM_INDEPENDENT
         for (size_t j = 0; j < w; j++) y[j] = (T)squash(x[j], p[4 * pitch + j]);
+    }
 }
 
 SKNORM_CLONES void NAME(unsquash)(T *y, ptrdiff_t y_stride, const T *x, ptrdiff_t x_stride, size_t rows,
                                          size_t w, const double *SKNORM_RESTRICT p, size_t pitch) {
-    for (size_t r = 0; r < rows; r++, x += x_stride, y += y_stride)
+    for (size_t r = 0; r < rows; r++, x += x_stride, y += y_stride) {
+        SKNORM_INDEPENDENT
         for (size_t j = 0; j < w; j++) y[j] = (T)unsquash(x[j], p[4 * pitch + j]);
+    }
 }
 
 /* Run a stage over rows of w lanes; strides between rows are in elements. Returns 1 where a value was infinite. */
 static int NAME(stage)(int kind, T *y, ptrdiff_t y_stride, const T *x, ptrdiff_t x_stride, size_t rows, size_t w,
                        const double *p, size_t pitch) {
+#define CASE(name, kind) \
+    case kind: return NAME(name)(y, y_stride, x, x_stride, rows, w, p, pitch);
     switch (kind) {
-    case 0: return NAME(pass_on)(y, y_stride, x, x_stride, rows, w, p, pitch);
-    case DIVIDE: return NAME(divide)(y, y_stride, x, x_stride, rows, w, p, pitch);
-    case MULTIPLY: return NAME(multiply)(y, y_stride, x, x_stride, rows, w, p, pitch);
-    case DIVIDE | MULTIPLY: return NAME(divide_multiply)(y, y_stride, x, x_stride, rows, w, p, pitch);
-    case CLIP: return NAME(clip)(y, y_stride, x, x_stride, rows, w, p, pitch);
-    case DIVIDE | CLIP: return NAME(divide_clip)(y, y_stride, x, x_stride, rows, w, p, pitch);
-    case MULTIPLY | CLIP: return NAME(multiply_clip)(y, y_stride, x, x_stride, rows, w, p, pitch);
-    case DIVIDE | MULTIPLY | CLIP: return NAME(divide_multiply_clip)(y, y_stride, x, x_stride, rows, w, p, pitch);
+        CASE(pass_on, 0)
+        CASE(divide, DIVIDE)
+        CASE(multiply, MULTIPLY)
+        CASE(divide_multiply, DIVIDE | MULTIPLY)
+        CASE(clip, CLIP)
+        CASE(divide_clip, DIVIDE | CLIP)
+        CASE(multiply_clip, MULTIPLY | CLIP)
+        CASE(divide_multiply_clip, DIVIDE | MULTIPLY | CLIP)
+        CASE(fence, FENCE)
+        CASE(fence_divide, FENCE | DIVIDE)
+        CASE(fence_multiply, FENCE | MULTIPLY)
+        CASE(fence_divide_multiply, FENCE | DIVIDE | MULTIPLY)
+        CASE(fence_clip, FENCE | CLIP)
+        CASE(fence_divide_clip, FENCE | DIVIDE | CLIP)
+        CASE(fence_multiply_clip, FENCE | MULTIPLY | CLIP)
+        CASE(fence_divide_multiply_clip, FENCE | DIVIDE | MULTIPLY | CLIP)
     case SQUASH: NAME(squash)(y, y_stride, x, x_stride, rows, w, p, pitch); return 0;
     default: NAME(unsquash)(y, y_stride, x, x_stride, rows, w, p, pitch); return 0;
     }
+#undef CASE
 }
 
-/* Run the stages over rows of w contiguous lanes. The first alone sees the input, and so what is infinite there. */
+/* Copy n lanes of each row between a table and a strip of doubles; the first says whether a value is infinite. */
+SKNORM_CLONES int NAME(load_strip)(double *SKNORM_RESTRICT strip, const T *SKNORM_RESTRICT x, ptrdiff_t x_stride,
+                                   size_t rows, size_t w) {
+    uint64_t infinite = 0;
+    for (size_t r = 0; r < rows; r++, x += x_stride, strip += w) {
+        for (size_t j = 0; j < w; j += 64 / sizeof(T)) SKNORM_PREFETCH((const char *)(x + j) + SKNORM_AHEAD);
+        for (size_t j = 0; j < w; j++) {
+            double v = x[j];
+            infinite |= fabs(v) == INFINITY;
+            strip[j] = v;
+        }
+    }
+    return infinite != 0;
+}
+
+SKNORM_CLONES void NAME(store_strip)(T *SKNORM_RESTRICT y, ptrdiff_t y_stride, const double *SKNORM_RESTRICT strip,
+                                     size_t rows, size_t w) {
+    for (size_t r = 0; r < rows; r++, y += y_stride, strip += w)
+        for (size_t j = 0; j < w; j++) y[j] = (T)strip[j];
+}
+
+/* Run the stages over rows of w contiguous lanes; the strip has room for APPLY_STRIP values, or a row. The first stage
+   alone sees the input, and so what is infinite there. */
 static int NAME(run)(const int *kinds, size_t n_stages, T *y, ptrdiff_t y_stride, const T *x, ptrdiff_t x_stride,
-                     size_t rows, size_t w, const double *p, size_t pitch, double *buffer) {
+                     size_t rows, size_t w, const double *p, size_t pitch, double *strip) {
     int infinite = 0;
     if (n_stages == 0) return NAME(stage)(0, y, y_stride, x, x_stride, rows, w, p, pitch);
-    if (n_stages == 1 && kinds[0] < SQUASH) return NAME(stage)(kinds[0], y, y_stride, x, x_stride, rows, w, p, pitch);
-    for (size_t r = 0; r < rows; r++, x += x_stride, y += y_stride) {
-        for (size_t j = 0; j < w; j++) infinite |= fabs(x[j]) == INFINITY, buffer[j] = x[j];
-        for (size_t s = 0; s < n_stages; s++)
-            stage_f64(kinds[s], buffer, 0, buffer, 0, 1, w, p + s * PARAMETERS * pitch, pitch);
-        for (size_t j = 0; j < w; j++) y[j] = (T)buffer[j];
+    if (n_stages == 1 && kinds[0] < SQUASH)
+        return NAME(stage)(kinds[0], y, y_stride, x, x_stride, rows, w, p, pitch);
+    size_t most = w < APPLY_STRIP ? APPLY_STRIP / w : 1;
+    for (size_t r = 0, n; r < rows; r += n, x += (ptrdiff_t)n * x_stride, y += (ptrdiff_t)n * y_stride) {
+        n = rows - r < most ? rows - r : most;
+        int entered = NAME(load_strip)(strip, x, x_stride, n, w);
+        for (size_t s = 0; s < n_stages; s++) {
+            int left = stage_f64(kinds[s], strip, (ptrdiff_t)w, strip, (ptrdiff_t)w, n, w, p + s * PARAMETERS * pitch, pitch);
+            if (s == 0) infinite |= kinds[0] & FENCE ? left : entered;
+        }
+        NAME(store_strip)(y, y_stride, strip, n, w);
     }
     return infinite;
 }
@@ -85,13 +138,13 @@ SKNORM_INLINE int NAME(grouped_rows)(int kind, T *y, ptrdiff_t y_row, const T *x
         if (together && i + 1 < n) {
             SKNORM_INDEPENDENT
             for (size_t j = 0; j < w; j++) {
-                double v = x[j]; /* from d on of the next row, or of a column that is none of X */
+                double v = fenced(kind, x[j], p, w, j); /* from d on of the next row, or of a column that is none of X */
                 infinite |= (j < d) & (fabs(v) == INFINITY);
                 y[j] = (T)affine(kind, v, p, w, j);
             }
         } else {
             for (size_t j = 0; j < d; j++) {
-                double v = x[j];
+                double v = fenced(kind, x[j], p, w, j);
                 infinite |= fabs(v) == INFINITY;
                 y[j] = (T)affine(kind, v, p, w, j);
             }
@@ -112,17 +165,28 @@ GROUPED(divide, DIVIDE)
 GROUPED(divide_multiply, DIVIDE | MULTIPLY)
 GROUPED(divide_clip, DIVIDE | CLIP)
 GROUPED(divide_multiply_clip, DIVIDE | MULTIPLY | CLIP)
+GROUPED(fence_divide, FENCE | DIVIDE)
+GROUPED(fence_divide_multiply, FENCE | DIVIDE | MULTIPLY)
+GROUPED(fence_divide_clip, FENCE | DIVIDE | CLIP)
+GROUPED(fence_divide_multiply_clip, FENCE | DIVIDE | MULTIPLY | CLIP)
 #undef GROUPED
 #undef OF_WIDTH
 
 static int NAME(grouped)(int kind, T *y, ptrdiff_t y_row, const T *x, ptrdiff_t x_row, size_t n, size_t d, size_t w,
                          const double *records, size_t n_groups, const intptr_t *codes) {
+#define CASE(name, kind) \
+    case kind: return NAME(name)(y, y_row, x, x_row, n, d, w, records, n_groups, codes);
     switch (kind) {
-    case DIVIDE: return NAME(grouped_divide)(y, y_row, x, x_row, n, d, w, records, n_groups, codes);
-    case DIVIDE | MULTIPLY: return NAME(grouped_divide_multiply)(y, y_row, x, x_row, n, d, w, records, n_groups, codes);
-    case DIVIDE | CLIP: return NAME(grouped_divide_clip)(y, y_row, x, x_row, n, d, w, records, n_groups, codes);
-    default: return NAME(grouped_divide_multiply_clip)(y, y_row, x, x_row, n, d, w, records, n_groups, codes);
+        CASE(grouped_divide, DIVIDE)
+        CASE(grouped_divide_multiply, DIVIDE | MULTIPLY)
+        CASE(grouped_divide_clip, DIVIDE | CLIP)
+        CASE(grouped_divide_multiply_clip, DIVIDE | MULTIPLY | CLIP)
+        CASE(grouped_fence_divide, FENCE | DIVIDE)
+        CASE(grouped_fence_divide_multiply, FENCE | DIVIDE | MULTIPLY)
+        CASE(grouped_fence_divide_clip, FENCE | DIVIDE | CLIP)
+    default: return NAME(grouped_fence_divide_multiply_clip)(y, y_row, x, x_row, n, d, w, records, n_groups, codes);
     }
+#undef CASE
 }
 
 /* Map n rows by codes, where there are as many rows as groups and one stage; -1 if this is not the way. Rows whose columns
@@ -171,14 +235,14 @@ static int NAME(apply)(T *y, ptrdiff_t y_row, ptrdiff_t y_column, const T *x, pt
     }
     if (!codes && (!packed || (x_row == (ptrdiff_t)d && y_row == (ptrdiff_t)d))) k = fold_of(d) < n ? fold_of(d) : n;
     size_t w = k * d, pitch = k > 1 ? w : n_cells;
-    double *room = malloc((w + (k > 1 ? n_parameters * w : 0) + 1) * sizeof(double));
+    size_t strip = w < APPLY_STRIP ? APPLY_STRIP : w;
+    double *room = malloc((strip + (k > 1 ? n_parameters * w : 0)) * sizeof(double));
     T *scratch = packed ? NULL : malloc((w + 1) * sizeof(T));
     if (!room || !(packed || scratch)) status = 2;
-    double *buffer = room;
     for (size_t part = 0; part < n_parts && !status; part++, x += x_column, y += y_column) {
         const double *p = parameters + part;
         if (k > 1) {
-            double *lanes = room + w;
+            double *lanes = room + strip;
             for (size_t s = 0; s < n_parameters; s++)
                 for (size_t j = 0; j < w; j++) lanes[s * w + j] = p[s * n_cells + j % d];
             p = lanes;
@@ -186,10 +250,10 @@ static int NAME(apply)(T *y, ptrdiff_t y_row, ptrdiff_t y_column, const T *x, pt
         if (packed && !codes) {
             ptrdiff_t x_stride = k > 1 ? (ptrdiff_t)w : x_row, y_stride = k > 1 ? (ptrdiff_t)w : y_row;
             size_t rows = n / k;
-            status = NAME(run)(kinds, n_stages, y, y_stride, x, x_stride, rows, w, p, pitch, buffer);
+            status = NAME(run)(kinds, n_stages, y, y_stride, x, x_stride, rows, w, p, pitch, room);
             if (n % k && !status)
                 status = NAME(run)(kinds, n_stages, y + (ptrdiff_t)rows * y_stride, 0, x + (ptrdiff_t)rows * x_stride,
-                                   0, 1, n % k * d, p, pitch, buffer);
+                                   0, 1, n % k * d, p, pitch, room);
             continue;
         }
         for (size_t i = 0; i < n && !status; i += k) {
@@ -199,12 +263,12 @@ static int NAME(apply)(T *y, ptrdiff_t y_row, ptrdiff_t y_column, const T *x, pt
             if (group >= n_groups) {
                 status = 3;
             } else if (packed) {
-                status = NAME(run)(kinds, n_stages, to, 0, from, 0, 1, d, p + group * d, pitch, buffer);
+                status = NAME(run)(kinds, n_stages, to, 0, from, 0, 1, d, p + group * d, pitch, room);
             } else {
                 for (size_t r = 0; r < rows; r++)
                     for (size_t j = 0; j < d; j++)
                         scratch[r * d + j] = from[(ptrdiff_t)r * x_row + (ptrdiff_t)j * x_column];
-                status = NAME(run)(kinds, n_stages, scratch, 0, scratch, 0, 1, rows * d, p + group * d, pitch, buffer);
+                status = NAME(run)(kinds, n_stages, scratch, 0, scratch, 0, 1, rows * d, p + group * d, pitch, room);
                 for (size_t r = 0; r < rows && !status; r++)
                     for (size_t j = 0; j < d; j++)
                         to[(ptrdiff_t)r * y_row + (ptrdiff_t)j * y_column] = scratch[r * d + j];
