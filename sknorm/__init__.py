@@ -3,6 +3,7 @@
 from sknorm._merge import merge
 from sknorm._version import __version__
 from sknorm.grouped import GroupedScaler
+from sknorm.outliers import OutlierClipper
 from sknorm.pipeline import StreamingPipeline, make_streaming_pipeline
 from sknorm.scalers.decimal import DecimalScaler
 from sknorm.scalers.maxabs import MaxAbsScaler
@@ -18,6 +19,7 @@ __all__ = [
     "MaxAbsScaler",
     "MeanScaler",
     "MinMaxScaler",
+    "OutlierClipper",
     "RobustScaler",
     "StandardScaler",
     "StreamingPipeline",

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NoReturn
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from sklearn.base import OneToOneFeatureMixin, TransformerMixin
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.base import OneToOneFeatureMixin, TransformerMixin, clone
+from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from sknorm._clipping import bound_of, check_clip, clip_maps
+from sknorm._clipping import bound_of, check_clip, clip_maps, fence_maps
 from sknorm._fitted import fitted
 from sknorm._learned import Learned, refuse_overflow
 from sknorm._learning import Learner, refuse_sparse
 from sknorm._prequential import Prequential
 from sknorm._validation import as_float32, check_scaled, is_plain
 from sknorm.maps import Affine, Chain, Map
-from sknorm.statistics import Extremes
+from sknorm.statistics import Clipped, Extremes, Statistic
 from sknorm.statistics.rule import Rule
-from sknorm.statistics.sparse import canonical
+from sknorm.statistics.sparse import canonical, summed
 
 
 class Scaler(Prequential, OneToOneFeatureMixin, TransformerMixin, Learner):
@@ -33,6 +33,11 @@ class Scaler(Prequential, OneToOneFeatureMixin, TransformerMixin, Learner):
 
     # Rows that `prequential_transform` takes together where there is no ``_rule``.
     chunk_size: int = 1
+    # What a scaler without such a parameter has.
+    copy: bool = True
+    clip: bool | float | tuple[float, float] | None = None
+    clip_mode: Literal["hard", "soft"] = "hard"
+    outliers: Any = None
     # What clip=True means; None where it means nothing.
     _clip_interval: tuple[float, float] | None = None
     _parameter_constraints: ClassVar[dict[str, Any]] = Learner._parameter_constraints | {
@@ -48,11 +53,13 @@ class Scaler(Prequential, OneToOneFeatureMixin, TransformerMixin, Learner):
         clip: bool | float | tuple[float, float] | None = False,
         clip_mode: Literal["hard", "soft"] = "hard",
         window: int | None = None,
+        outliers: Any = None,
     ) -> None:
         self.copy = copy
         self.clip = clip
         self.clip_mode = clip_mode
         self.window = window
+        self.outliers = outliers
 
     # What a subclass defines.
 
@@ -82,6 +89,70 @@ class Scaler(Prequential, OneToOneFeatureMixin, TransformerMixin, Learner):
                 refuse_overflow(values, statistic.count, what, names)
         if affine.centre is not None and isinstance(statistic, Extremes):  # x − centre would overflow
             refuse_overflow(statistic.range(), statistic.count, "range", names)
+
+    # Outliers.
+
+    @property
+    def _takes_infinities(self) -> bool:  # type: ignore[override]
+        return self.outliers is not None and self.outliers.infinite == "clip"
+
+    def _no_rows(self, n_groups: int, n_features: int, names: Any = None) -> Statistic:
+        own = super()._no_rows(n_groups, n_features)
+        return own if self.outliers is None else Clipped(self.outliers._no_rows(n_groups, n_features, names), own)
+
+    def _first(
+        self,
+        X: Any,
+        weights: NDArray[np.float64] | None,
+        codes: NDArray[np.intp] | None = None,
+        n_groups: int = 1,
+        names: Any = None,
+    ) -> Statistic:
+        if self.outliers is None:
+            return super()._first(X, weights, codes, n_groups, names)
+        fenced = self.outliers._first_spread(X, weights, codes, n_groups, names)
+        bounds = fenced.bounds()
+        if type(self)._begin is Learner._begin or self.window is not None:
+            nothing = super()._no_rows(n_groups, X.shape[1])
+            kept, below, above = nothing.after_fenced(X, bounds, weights, codes)
+        else:
+            kept = self._begin(bounds.fenced(X, codes), weights, codes, n_groups)
+            below, above = bounds.outside(X, weights, codes)
+        return Clipped(fenced.counting(below, above), kept)
+
+    def _check_memory(self, history: Any, names: Any) -> None:
+        super()._check_memory(history, names)
+        if (self.outliers is not None) != isinstance(history, Clipped):
+            self._refuse_other_outliers()
+        if self.outliers is not None:
+            self.outliers._check_memory(history.fenced, names)
+            if history.fenced.rule != self.outliers._fence_rule(names):
+                self._refuse_other_outliers()
+
+    def _check_now(self, now: Any, names: Any) -> None:
+        super()._check_now(now, names)
+        if self.outliers is not None:
+            self.outliers._check_overflow(now.fenced, names)
+
+    def _bounds_of(self, now: Any) -> Any:
+        """Return the bounds that values are fenced in by first, None where there are none."""
+        return now.bounds()
+
+    def _refuse_other_outliers(self) -> NoReturn:
+        raise ValueError(
+            f"outliers is {self.outliers!r} and was another when {type(self).__name__} was fitted; what was clipped "
+            "cannot be changed: call fit to begin again."
+        )
+
+    @property
+    def outliers_(self) -> Any:
+        """The fitted clipper."""
+        learned: Learned | None = self.__dict__.get("_learned")
+        if learned is None or not isinstance(learned.history, Clipped) or self.outliers is None:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute 'outliers_'")
+        clipper = clone(self.outliers)
+        clipper._take_over(Learned(learned.history.fenced, learned.n_rows), self, first=True)
+        return clipper
 
     # Transforming.
 
@@ -140,6 +211,13 @@ class Scaler(Prequential, OneToOneFeatureMixin, TransformerMixin, Learner):
 
     def _check_all_parameters(self) -> None:
         super()._check_all_parameters()
+        if self.outliers is not None:
+            if not hasattr(self.outliers, "_check_inside"):
+                raise InvalidParameterError(
+                    f"The 'outliers' parameter of {type(self).__name__} must be an OutlierClipper or None. "
+                    f"Got {self.outliers!r} instead."
+                )
+            self.outliers._check_inside(type(self).__name__)
         check_clip(self.clip, self.clip_mode, self._clip_interval, type(self).__name__)
 
     def _fitted_map(self) -> Map:
@@ -150,29 +228,29 @@ class Scaler(Prequential, OneToOneFeatureMixin, TransformerMixin, Learner):
         if learned.map is None:
             if not learned.checked:
                 self._check_all_parameters()
-            learned.map = self._make_map(learned.statistic)
+            statistic = learned.statistic
+            learned.map = self._bounded(self._derive(statistic), statistic.count.shape, self._bounds_of(learned.now))
         return learned.map
 
-    def _make_map(self, statistic: Any) -> Map:
-        return self._bounded(self._derive(statistic), statistic.count.shape)
-
-    def _bounded(self, map_: Map, shape: tuple[int, ...]) -> Map:
+    def _bounded(self, map_: Map, shape: tuple[int, ...], bounds: Any = None) -> Map:
+        """Return a map of values fenced in by these bounds, and clipped as the parameters say."""
+        fences = fence_maps(bounds)
         clips = clip_maps(bound_of(self.clip, self.clip_mode, self._clip_interval), shape)
-        return Chain(map_, *clips) if clips else map_
+        return Chain(*fences, map_, *clips) if fences or clips else map_
 
     def _apply(self, map_: Map, X: Any, copy: bool) -> Any:
         if sp.issparse(X):
             return self._apply_sparse(map_, X, copy)
         if X.dtype == np.float16:
-            return map_(as_float32(X)).astype(np.float16)
+            return map_(as_float32(X, map_.takes_infinities())).astype(np.float16)
         return map_(X, None if copy or not X.flags.writeable else X)
 
     def _apply_sparse(self, map_: Map, X: Any, copy: bool) -> Any:
         self._refuse_unless_zero_stays(map_, X.shape[1])
-        single = as_float32(X)
+        single = as_float32(X, map_.takes_infinities())
         fresh = single is not X
         if not single.has_canonical_format:
-            whole = canonical(single)
+            whole = summed(single) if map_.takes_infinities() else canonical(single)
             if not isinstance(map_, Affine):
                 single, fresh = whole, True  # a value stored in two parts is clipped as one
         in_place = fresh or (not copy and X.data.flags.writeable)

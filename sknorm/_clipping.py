@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from sknorm.maps import Clip, Map, Squash
+from sknorm.maps import Clip, Fence, Map, Squash
 
 Interval: TypeAlias = tuple[float, float]
 Bound: TypeAlias = tuple[Literal["none", "hard", "soft"], float, float]
@@ -61,6 +61,11 @@ def bound_of(clip: Any, clip_mode: str, interval: Interval | None) -> Bound:
         clip = interval
     low, high = clip if isinstance(clip, tuple) else (-clip, clip)
     return "hard", float(low), float(high)
+
+
+def fence_maps(bounds: Any) -> tuple[Map, ...]:
+    """Return the maps of what outliers are clipped to before anything else, none or one."""
+    return () if bounds is None else (Fence(bounds.low, bounds.high, bounds.drops, bounds.takes),)
 
 
 def clip_maps(bound: Bound, shape: tuple[int, ...]) -> tuple[Map, ...]:

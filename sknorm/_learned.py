@@ -22,24 +22,29 @@ class Learned:
     are those that `fit` checked.
     """
 
-    __slots__ = ("_statistic", "checked", "history", "map", "n_rows")
+    __slots__ = ("_now", "checked", "history", "map", "n_rows")
 
     def __init__(self, history: Statistic, n_rows: float, checked: bool = True) -> None:
         self.history = history
         self.n_rows = n_rows
         self.checked = checked
         self.map: Map | None = None
-        self._statistic: Any = None
+        self._now: Any = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Learned, (self.history, self.n_rows, self.checked)
 
     @property
+    def now(self) -> Any:
+        """What the history says of the rows that count, with the weights that they have by now."""
+        if self._now is None:
+            self._now = self.history.now()
+        return self._now
+
+    @property
     def statistic(self) -> Any:
-        """The statistic of the rows that count, with the weights that they have by now."""
-        if self._statistic is None:
-            self._statistic = self.history.now()
-        return self._statistic
+        """What the scaler's rule reads of it."""
+        return self.now.own
 
     def after(self, history: Statistic, n_rows: float) -> Learned:
         """Return what is learned when the history has gone on by rows of this weight, under the same parameters."""
@@ -67,6 +72,16 @@ def refuse_overflow(values: NDArray[np.float64], count: NDArray[np.float64], wha
         raise ValueError(
             f"The {what} of column {name} overflows float64; divide the column by a power of ten before it is learned."
         )
+
+
+def refuse_overflowing_moments(moments: Any, names: Any, ddof: float = 0) -> None:
+    """Raise for the first column whose count, mean or variance is not finite."""
+    if moments.overflows(ddof):
+        with np.errstate(over="ignore"):
+            refuse_weight(moments.count.sum())  # of a half-life, whose weights grow
+        refuse_overflow(moments.mean, moments.count, "mean", names)
+        refuse_overflow(moments.m2, moments.count, "variance", names)
+        refuse_overflow(moments.variance(ddof), moments.count, "variance", names)
 
 
 def weight_of(X: Any, weights: Weights) -> float:

@@ -36,6 +36,8 @@ class Learner(Persistent, CallbackSupportMixin, BaseEstimator):
     _accept_sparse: ClassVar[tuple[str, ...] | bool] = False
     half_life: float | None = None
     window: int | None = None
+    # Whether an infinity is a value to learn from, or for the statistic to refuse.
+    _takes_infinities: bool = False
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "window": [Interval(Integral, 1, LONGEST_WINDOW, closed="both"), None],
     }
@@ -57,6 +59,19 @@ class Learner(Persistent, CallbackSupportMixin, BaseEstimator):
     ) -> Statistic:
         """Return the statistic of a first batch, where nothing is forgotten."""
         return self._statistic.of(X, sample_weight, codes, n_groups)
+
+    def _first(
+        self,
+        X: Any,
+        weights: NDArray[np.float64] | None,
+        codes: NDArray[np.intp] | None = None,
+        n_groups: int = 1,
+        names: Any = None,
+    ) -> Statistic:
+        """Return the statistic of a first batch; ``names`` may have ``feature_names_in_``."""
+        if self.half_life is None and self.window is None:
+            return self._begin(X, weights, codes, n_groups)
+        return self._no_rows(n_groups, X.shape[1], names).after(X, weights, codes)
 
     def _check_parameters(self) -> None:
         """Raise where parameters contradict each other; their types were checked before."""
@@ -117,7 +132,7 @@ class Learner(Persistent, CallbackSupportMixin, BaseEstimator):
     def _learn(self, X: Any, y: Any, sample_weight: Any, first: bool) -> Self:
         table, names = self._enter(X, first)
         weights = check_weights(sample_weight, table, all_zero=not first)
-        rows, before = as_float32(table), None if first else self._learned
+        rows, before = as_float32(table, self._takes_infinities), None if first else self._learned
 
         def work(_: Subtask) -> None:
             self._take_over(self._go_on(before, rows, weights, names), names, first)
@@ -156,7 +171,7 @@ class Learner(Persistent, CallbackSupportMixin, BaseEstimator):
             state.update((name, names.__dict__[name]) for name in NAMES if name in names.__dict__)
         state["_learned"] = learned
 
-    def _no_rows(self, n_groups: int, n_features: int) -> Statistic:
+    def _no_rows(self, n_groups: int, n_features: int, names: Any = None) -> Statistic:
         """Return the statistic of no rows, under the parameters for forgetting."""
         if self.half_life is not None:
             return decay_over(self._statistic, n_groups, n_features, float(self.half_life))
@@ -164,25 +179,31 @@ class Learner(Persistent, CallbackSupportMixin, BaseEstimator):
             return window_over(self._statistic, n_groups, n_features, int(self.window))
         return self._statistic.zero(n_groups, n_features)
 
-    def _nothing(self, n_features: int) -> Learned:
+    def _nothing(self, n_features: int, names: Any = None) -> Learned:
         """Return what is learned before the first row."""
-        return Learned(self._no_rows(1, n_features), 0.0)
+        return Learned(self._no_rows(1, n_features, names), 0.0)
 
     def _go_on(self, learned: Learned | None, X: Any, weights: NDArray[np.float64] | None, names: Self) -> Learned:
         """Return what is learned after a table, which has these weights and names; None for nothing before."""
-        if learned is not None:
-            self._check_memory(learned.history)
-        if learned is None and self.half_life is None and self.window is None:
-            learned = Learned(self._begin(X, weights), 0.0)
-            history = learned.history
+        if learned is None:
+            history = self._first(X, weights, names=names)
+            learned = Learned(history, 0.0)
         else:
-            learned = self._nothing(X.shape[1]) if learned is None else learned
-            history = learned.history.after(X, weights)
+            history = self._remembered(learned.history, names).after(X, weights)
         learned = learned.after(history, weight_of(X, weights))
-        self._check_overflow(learned.statistic, getattr(names, "feature_names_in_", None))
+        self._check_now(learned.now, getattr(names, "feature_names_in_", None))
         return learned
 
-    def _check_memory(self, history: Statistic) -> None:
+    def _check_now(self, now: Any, names: Any) -> None:
+        """Raise where what a history says now overflows."""
+        self._check_overflow(now.own, names)
+
+    def _remembered(self, history: Any, names: Any) -> Any:
+        """Return the history to go on from, under the parameters as they are now."""
+        self._check_memory(history, names)
+        return history
+
+    def _check_memory(self, history: Any, names: Any) -> None:
         """Raise where the past was kept under other parameters than it would be now."""
         for name in ("half_life", "window"):
             now, then = getattr(self, name), getattr(history, name)
@@ -234,12 +255,12 @@ class Learner(Persistent, CallbackSupportMixin, BaseEstimator):
             raise TypeError(f"{type(self).__name__} merges with its own kind, not with {type(other).__name__}.")
         check_is_fitted(self)
         check_is_fitted(other)
-        mine, theirs = self.get_params(), other.get_params()
+        mine, theirs = plain_parameters(self), plain_parameters(other)
         for name, value in mine.items():
-            if value != theirs[name]:
+            if value != theirs.get(name):
                 raise ValueError(
                     f"Scalers to be merged must have the same parameters; {name} is {value!r} here "
-                    f"and {theirs[name]!r} in the other."
+                    f"and {theirs.get(name)!r} in the other."
                 )
         if self.n_features_in_ != other.n_features_in_:
             raise ValueError(
@@ -252,10 +273,10 @@ class Learner(Persistent, CallbackSupportMixin, BaseEstimator):
                 f"Scalers to be merged must have the same feature names; they are {names} here "
                 f"and {other_names} in the other."
             )
-        self._check_memory(self._learned.history)
-        other._check_memory(other._learned.history)
+        self._check_memory(self._learned.history, self)
+        other._check_memory(other._learned.history, other)
         learned = self._learned.merge(other._learned)
-        self._check_overflow(learned.statistic, getattr(self, "feature_names_in_", None))
+        self._check_now(learned.now, getattr(self, "feature_names_in_", None))
         self._learned = learned
         return self
 
@@ -282,20 +303,28 @@ class Learner(Persistent, CallbackSupportMixin, BaseEstimator):
         learned: Learned | None = self.__dict__.get("_learned")
         if learned is None:
             return None
-        self._check_memory(learned.history)
+        self._check_memory(learned.history, self)
         return {"n_rows": learned.n_rows, "statistic": learned.history.fields()}
 
     def _read_learned(self, node: Node, n_features: int) -> None:
         n_rows, fields = node.entries("n_rows", "statistic")
-        history = self._nothing(1).history.restored(fields, n_features)
+        history = self._nothing(1, self).history.restored(fields, n_features)
         learned = Learned(history, n_rows.number(0))
         if history.n_rows is not None:
             n_rows.same_number(history.n_rows)
         try:
-            self._check_overflow(learned.statistic, getattr(self, "feature_names_in_", None))
+            self._check_now(learned.now, getattr(self, "feature_names_in_", None))
         except ValueError as error:
             raise ValueError(f"{fields} does not fit {type(self).__name__}: {error}") from None
         self.__dict__["_learned"] = learned
+
+
+def plain_parameters(estimator: Any) -> dict[str, Any]:
+    """Return the parameters, those of estimators within by their values, so that equal ones compare equal."""
+    return {
+        name: type(value).__name__ if hasattr(value, "get_params") else value
+        for name, value in estimator.get_params().items()
+    }
 
 
 def refuse_sparse(estimator: Learner, X: Any, verb: str) -> None:

@@ -55,8 +55,9 @@ class Prequential:
         first = "_learned" not in self.__dict__
         table, names = self._enter(X, first)
         weights = check_weights(sample_weight, table, all_zero=not first)
-        rows = as_float32(table)
-        n_chunks = 0 if self._rule() is not None else -(-table.shape[0] // self.chunk_size)
+        rows = as_float32(table, self._takes_infinities)
+        size = self._chunk_size()
+        n_chunks = 0 if size is None else -(-table.shape[0] // size)
 
         def work(subtask: Subtask) -> Any:
             scaled, learned = self._follow(rows, weights, names, subtask)
@@ -70,15 +71,22 @@ class Prequential:
         """Return X with every row scaled by what was known before it, and what is learned after it."""
         learned: Learned | None = self.__dict__.get("_learned")
         if learned is not None:
-            self._check_memory(learned.history)
+            self._check_memory(learned.history, names)
             if not learned.checked:
                 self._check_all_parameters()
         if sp.issparse(X):
-            self._refuse_unless_zero_stays(self._map_so_far(None, X)[0], X.shape[1])
-        rule = self._rule()
-        if rule is None:
-            return self._follow_chunks(X, weights, learned, names, subtask)
-        return self._follow_rows(X, weights, learned or self._nothing(X.shape[1]), names, rule)
+            self._refuse_unless_zero_stays(self._map_so_far(None, X, names)[0], X.shape[1])
+        size = self._chunk_size()
+        if size is not None:
+            return self._follow_chunks(X, weights, learned, names, subtask, size)
+        return self._follow_rows(X, weights, learned or self._nothing(X.shape[1]), names, self._rule())
+
+    def _chunk_size(self: Any) -> int | None:
+        """Return how many rows are taken together; None where the kernel takes them one by one."""
+        own = self.chunk_size if self._rule() is None else None
+        if self.outliers is None:
+            return own
+        return self.outliers.chunk_size if own is None else min(own, self.outliers.chunk_size)
 
     def _follow_rows(
         self: Any, X: Any, weights: Weights, learned: Learned, names: Any, rule: Rule
@@ -93,25 +101,26 @@ class Prequential:
                 learned = self._go_on(learned, X[rows], None if weights is None else weights[rows], names)
             raise AssertionError("no row overflows") from overflow
         learned = learned.after(history, weight_of(X, weights))
-        self._check_overflow(learned.statistic, getattr(names, "feature_names_in_", None))
+        self._check_now(learned.now, getattr(names, "feature_names_in_", None))
         return scaled, learned
 
     def _follow_chunks(
-        self: Any, X: Any, weights: Weights, learned: Learned | None, names: Any, subtask: Subtask
+        self: Any, X: Any, weights: Weights, learned: Learned | None, names: Any, subtask: Subtask, size: int
     ) -> tuple[Any, Learned]:
         by_rows, parts = X.tocsr() if sp.issparse(X) else X, []
-        for start in range(0, X.shape[0], self.chunk_size):
-            rows = slice(start, start + self.chunk_size)
+        for start in range(0, X.shape[0], size):
+            rows = slice(start, start + size)
             with subtask():
-                map_, chunk = self._map_so_far(learned, by_rows[rows])
+                map_, chunk = self._map_so_far(learned, by_rows[rows], names)
                 parts.append(self._apply(map_, chunk, copy=True))
                 learned = self._go_on(learned, by_rows[rows], None if weights is None else weights[rows], names)
         assert learned is not None, "a table has rows"
         return stacked(parts, X), learned
 
-    def _map_so_far(self: Any, learned: Learned | None, X: Any) -> tuple[Map, Any]:
+    def _map_so_far(self: Any, learned: Learned | None, X: Any, names: Any) -> tuple[Map, Any]:
         """Return the map as of now, and X with what it makes a constant of where a column has had no value."""
-        statistic = (learned or self._nothing(X.shape[1])).statistic
+        learned = learned or self._nothing(X.shape[1], names)
+        statistic = learned.statistic
         affine: Affine = self._derive(statistic)
         unseen = statistic.count == 0
         if unseen.any():
@@ -120,7 +129,7 @@ class Prequential:
             affine = Affine(
                 neutral(affine.centre, unseen, 0.0), neutral(affine.scale, unseen, 1.0), affine.gain, affine.shift
             )
-        return self._bounded(affine, statistic.count.shape), X
+        return self._bounded(affine, statistic.count.shape, self._bounds_of(learned.now)), X
 
 
 def neutral(

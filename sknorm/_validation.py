@@ -56,7 +56,9 @@ def check_table(estimator: Any, X: Any, *, reset: bool, accept_sparse: tuple[str
     )
 
 
-def check_scaled(estimator: Any, X: Any, *, accept_sparse: tuple[str, ...] | bool) -> Table:
+def check_scaled(
+    estimator: Any, X: Any, *, accept_sparse: tuple[str, ...] | bool, n_columns: int | None = None
+) -> Table:
     """Return X for ``inverse_transform``: any table of the right width, whatever its columns are called."""
     X = check_array(
         as_numpy(X),
@@ -66,7 +68,10 @@ def check_scaled(estimator: Any, X: Any, *, accept_sparse: tuple[str, ...] | boo
         estimator=estimator,
         input_name="X",
     )
-    _check_n_features(estimator, X, reset=False)
+    if n_columns is None:
+        _check_n_features(estimator, X, reset=False)
+    else:
+        check_width(estimator, X, n_columns)
     return X
 
 
@@ -207,10 +212,12 @@ def as_numpy(X: Any) -> Any:
     return X
 
 
-def as_float32(X: Any) -> Any:
+def as_float32(X: Any, takes_infinities: bool = False) -> Any:
     """Return half precision as single, which the kernels read; everything else as it is."""
     if X.dtype != np.float16:
         return X
-    if np.isinf(X.data if sp.issparse(X) else X).any():  # the kernels would name their own dtype
+    if (
+        not takes_infinities and np.isinf(X.data if sp.issparse(X) else X).any()
+    ):  # the kernels would name their own dtype
         raise infinity_error(X.dtype)
     return X.astype(np.float32)

@@ -264,6 +264,8 @@ def write_parameter(value: Any, path: str, depth: int) -> Any:
     if isinstance(value, (tuple, list)):
         entries = [write_parameter(entry, f"{path}[{i}]", depth + 1) for i, entry in enumerate(value)]
         return {"tuple": entries} if isinstance(value, tuple) else entries
+    if isinstance(value, dict):
+        return {"dict": [[write_parameter(entry, path, depth + 1) for entry in item] for item in value.items()]}
     if hasattr(value, "get_params") and not isinstance(value, type):
         return write_estimator(value, path, depth + 1)
     raise TypeError(f"{path} is a {type(value).__module__}.{type(value).__qualname__}, which a document does not hold.")
@@ -287,10 +289,27 @@ def read_parameter(node: Node, depth: int) -> Any:
     if type(value) is dict and "tuple" in value:
         (entries,) = node.entries("tuple")
         return tuple(read_parameter(entry, depth + 1) for entry in entries.items())
+    if type(value) is dict and "dict" in value:
+        (entries,) = node.entries("dict")
+        return read_dict(entries, depth)
     if type(value) is dict and "float" in value:
         (name,) = node.entries("float")
         return name.non_finite()
     return read_estimator(node, depth=depth + 1)
+
+
+def read_dict(node: Node, depth: int) -> dict[Any, Any]:
+    """Return a dict from the list of its keys and values."""
+    found: dict[Any, Any] = {}
+    for item in node.items():
+        name, value = item.items(2)
+        key = read_parameter(name, depth + 1)
+        if type(key) not in (str, int):
+            raise name.error("must be a string or an integer")
+        if key in found:
+            raise name.error("must not be there twice")
+        found[key] = read_parameter(value, depth + 1)
+    return found
 
 
 def check_parameters(estimator: Any, node: Node) -> None:

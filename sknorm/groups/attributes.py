@@ -53,7 +53,7 @@ class GroupAttributes:
             known = self._learned
             compute = column_attributes(type(known.scaler)).get(name)
             if compute is not None:
-                cells = compute(known.scaler, known.groups.snapshot().statistic.now())
+                cells = compute(known.scaler, known.groups.snapshot().statistic.now().own)
                 if cells is not None:
                     cells.setflags(write=False)
                 return cells

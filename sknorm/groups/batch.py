@@ -47,11 +47,12 @@ class Batch(NamedTuple):
     columns: Columns | None = None
     table: Any = None
     names: Any = None
+    takes_infinities: bool = False
 
     @property
     def X(self) -> NDArray[Any]:
         """The values as the kernels read them."""
-        rows: NDArray[Any] = as_float32(self.values)
+        rows: NDArray[Any] = as_float32(self.values, self.takes_infinities)
         return rows
 
     @property
@@ -90,9 +91,15 @@ def read(estimator: Any, names: Any, X: Any, groups: Any, known: Known | None) -
             X = check_table(names, X, reset=reset, accept_sparse=False)
     if known is not None:
         check_width(estimator, X, known.n_columns)  # of what is known, which another thread may just have replaced
+    about = {"names": names, "takes_infinities": takes_infinities(estimator.scaler if known is None else known.scaler)}
     if not in_table:
-        return beside(estimator, X, groups, n_parts)._replace(table=X, names=names)
-    return within(estimator, X, columns_by(estimator.by, X) if columns is None else columns)._replace(names=names)
+        return beside(estimator, X, groups, n_parts)._replace(table=X, **about)
+    return within(estimator, X, columns_by(estimator.by, X) if columns is None else columns)._replace(**about)
+
+
+def takes_infinities(scaler: Scaler | None) -> bool:
+    """Say whether infinities are for a scaler to clip; None is the default one."""
+    return scaler is not None and scaler._takes_infinities
 
 
 def within(estimator: Any, X: Any, columns: Columns) -> Batch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -67,37 +68,46 @@ def read_known(node: Node, estimator: Any) -> Known:
         raise keys_at.error(f"does not go with by={estimator.by!r}")
     key_columns = () if keys_at.value is None else read_positions(keys_at, n_columns)
     n_values = n_columns - len(key_columns)
-    whole = read_learned(everything, scaler, n_values, now=False)
+    named = names_of_values(estimator, set(key_columns))
+    whole = read_learned(everything, scaler, n_values, named, now=False)
     # The table is as wide as it says: from here on, memory is taken for columns.
     columns = None
     if key_columns:
         columns = Columns(key_columns, np.array([i for i in range(n_columns) if i not in set(key_columns)], np.intp))
         n_parts.equal(len(key_columns))
-    named = Batch(np.empty((0, n_values)), None, [], columns=columns, names=estimator).named
-    names = getattr(named, "feature_names_in_", None)
-    check(scaler, whole.statistic, names, everything)
+    batch = Batch(np.empty((0, n_values)), None, [], columns=columns, names=estimator)
+    names = getattr(batch.named, "feature_names_in_", None)
+    check(scaler, whole.now, names, everything)
     index, parts = read_keys(keys), n_parts.integer(0, LARGEST)
     check_parts(keys, index.keys(), parts)
     weights = weight.floats(len(index))
     weight.refuse(weights < 0, "must not be negative")
-    statistic: Any = scaler._no_rows(len(index), 1).restored(groups, n_values)
+    statistic: Any = scaler._no_rows(len(index), 1, named).restored(groups, n_values)
     check(scaler, statistic.now(), names, groups)
     now = clock.integer(0, MOST)
     last = updated.integers(len(index), high=now, dtype=np.int64)
     rest, n_rest = None, n_folded.integer(0, MOST)
     if n_rest:
-        rest = read_learned(folded, scaler, n_values, now=True)
-        check(scaler, rest.statistic, names, folded)
+        rest = read_learned(folded, scaler, n_values, named, now=True)
+        check(scaler, rest.now, names, folded)
     else:
         folded.null("where no groups were folded")
     known = restored(index, statistic.store(), weights, last, whole, rest, n_rest, now)
     return Known(scaler, known, n_columns, parts, columns)
 
 
-def read_learned(node: Node, scaler: Scaler, n_features: int, *, now: bool) -> Learned:
+def names_of_values(estimator: Any, key_columns: set[int]) -> SimpleNamespace:
+    """Return an object that has the names of the columns that are no keys, if they have any."""
+    if "feature_names_in_" not in estimator.__dict__:
+        return SimpleNamespace()
+    names = [name for i, name in enumerate(estimator.feature_names_in_) if i not in key_columns]
+    return SimpleNamespace(feature_names_in_=names)
+
+
+def read_learned(node: Node, scaler: Scaler, n_features: int, named: Any, *, now: bool) -> Learned:
     """Return what was learned of one group: as the scaler keeps its past, or as it is ``now``."""
     n_rows, fields = node.entries("n_rows", "statistic")
-    zero: Any = scaler._no_rows(1, 1)
+    zero: Any = scaler._no_rows(1, 1, named)
     history = (zero.now() if now else zero).restored(fields, n_features)
     learned = Learned(history, n_rows.number(0))
     if history.n_rows is not None:
@@ -105,10 +115,10 @@ def read_learned(node: Node, scaler: Scaler, n_features: int, *, now: bool) -> L
     return learned
 
 
-def check(scaler: Scaler, statistic: Any, names: Any, node: Node) -> None:
+def check(scaler: Scaler, now: Any, names: Any, node: Node) -> None:
     """Raise where a statistic is none that the scaler would have learned."""
     try:
-        scaler._check_overflow(statistic, names)
+        scaler._check_now(now, names)
     except ValueError as error:
         raise ValueError(f"{node} does not fit {type(scaler).__name__}: {error}") from None
 

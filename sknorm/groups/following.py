@@ -16,18 +16,18 @@ from sknorm.groups.learning import check_overflow, learn, settle
 from sknorm.groups.scaling import refuse_unseen, scale
 from sknorm.groups.shrinkage import Policy
 from sknorm.maps import Affine
-from sknorm.statistics.rule import Overflow, Rule, Unseen
+from sknorm.statistics.rule import Overflow, Unseen
 
 
 def follow(
     known: Known, policy: Policy, batch: Batch, weights: Weights, max_groups: int | None, subtask: Subtask
 ) -> Any:
     """Return the values of a batch, scaled and then learned, within `Groups.all_or_nothing`."""
-    rule = known.scaler._rule()
-    if rule is not None:
-        return follow_rows(known, policy, batch, weights, max_groups, rule)
+    size = known.scaler._chunk_size()
+    if size is None:
+        return follow_rows(known, policy, batch, weights, max_groups)
     parts = []
-    for rows in chunks(len(batch.values), known.scaler.chunk_size):
+    for rows in chunks(len(batch.values), size):
         with subtask():
             chunk = part_of(batch, rows)
             parts.append(scale_so_far(known, policy, chunk))
@@ -66,17 +66,19 @@ def scale_so_far(known: Known, policy: Policy, batch: Batch) -> npt.NDArray[Any]
         affine: Affine = known.scaler._derive(everything)
         plain = Affine(neutral(affine.centre, none, 0.0), neutral(affine.scale, none, 1.0), affine.gain, affine.shift)
         X = batch.X if affine.centre is None else np.where(np.isnan(batch.X), batch.X, batch.X.dtype.type(0))
-        constant = known.scaler._bounded(plain, none.shape)(X)
+        constant = known.scaler._bounded(plain, none.shape, known.scaler._bounds_of(found.everything.now))(X)
         cells = by_all[:, np.newaxis] & none & np.isnan(scaled)
         scaled[cells] = constant[cells]
     return scaled
 
 
 def follow_rows(
-    known: Known, policy: Policy, batch: Batch, weights: Weights, max_groups: int | None, rule: Rule
+    known: Known, policy: Policy, batch: Batch, weights: Weights, max_groups: int | None
 ) -> npt.NDArray[Any]:
     """Return the values of a batch, scaled and then learned row by row."""
     scaler, groups = known.scaler, known.groups
+    rule = scaler._rule()
+    assert rule is not None, "there is no chunk size"
     touched = groups.enter(batch.keys)
     statistic, weight = groups.take(touched)
     m, everything, folded = len(touched), groups.everything, groups.folded

@@ -23,7 +23,7 @@ def frame_of(known: Known, key_names: list[Any], features: list[Any]) -> Any:
     import pandas
 
     snapshot = known.groups.snapshot()
-    keys, statistic = snapshot.key_index.keys(), snapshot.statistic.now()
+    keys, statistic = snapshot.key_index.keys(), snapshot.statistic.now().own
     columns = {("rows", ""): whole_numbers(snapshot.weight)}
     cells = {"count": statistic.count}
     for name, compute in column_attributes(type(known.scaler)).items():

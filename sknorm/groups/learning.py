@@ -16,13 +16,10 @@ from sknorm.groups.key_index import KeyIndex
 
 def begin(scaler: Scaler, batch: Batch, weights: Weights, max_groups: int | None) -> tuple[Known, Found | None]:
     """Return what is known after a first batch, and what `Groups.look_up` would of its keys, if none was folded."""
-    n_groups, n_features = len(batch.keys), batch.values.shape[1]
+    n_groups = len(batch.keys)
     X, own_weights, codes = batch.with_keys(weights)
     history: Any
-    if scaler.half_life is None and scaler.window is None:
-        history = scaler._begin(X, own_weights, codes, n_groups)
-    else:
-        history = scaler._no_rows(n_groups, n_features).after(X, own_weights, codes)
+    history = scaler._first(X, own_weights, codes, n_groups, batch.named)
     check_overflow(scaler, history, batch)
     weight = row_weight(codes, own_weights, len(X), n_groups)
     if codes is None:
@@ -44,8 +41,8 @@ def begin(scaler: Scaler, batch: Batch, weights: Weights, max_groups: int | None
 def before(scaler: Scaler, batch: Batch) -> Known:
     """Return what is known before the first batch."""
     n_features = batch.values.shape[1]
-    everything = Learned(scaler._no_rows(1, n_features), 0.0)
-    groups = Groups(KeyIndex(), scaler._no_rows(0, n_features).store(), np.zeros(0), everything)
+    everything = Learned(scaler._no_rows(1, n_features, batch.named), 0.0)
+    groups = Groups(KeyIndex(), scaler._no_rows(0, n_features, batch.named).store(), np.zeros(0), everything)
     return Known(scaler, groups, batch.n_columns, batch.n_parts, batch.columns)
 
 
@@ -115,7 +112,7 @@ def fold_oldest(known: Known, batch: Batch, max_groups: int) -> None:
 
 def check_overflow(scaler: Scaler, history: Any, batch: Batch) -> None:
     """Raise where what the groups learned overflows."""
-    scaler._check_overflow(history.now(), getattr(batch.named, "feature_names_in_", None))
+    scaler._check_now(history.now(), getattr(batch.named, "feature_names_in_", None))
 
 
 def absorb(known: Known, other: Snapshot, batch: Batch, max_groups: int | None) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sknorm._errors import infinity_error
 from sknorm.groups.batch import Batch, Known
 from sknorm.groups.groups import Codes, Found
 from sknorm.groups.keys import Keys
-from sknorm.groups.shrinkage import Policy, affine_of, stacked
+from sknorm.groups.shrinkage import Policy, affine_of, bounds_of, stacked
 from sknorm.maps import Map
 
 SHORT = Repr()
@@ -30,6 +31,8 @@ def scale(
     out = (map_.inverse() if inverse else map_)(X, None, codes)
     if blank is not None:
         cells = blank[codes]
+        if policy.unseen == "passthrough" and np.isinf(X[cells]).any():
+            raise infinity_error(batch.values.dtype)
         out[cells] = X[cells] if policy.unseen == "passthrough" else np.nan
     return out.astype(batch.values.dtype, copy=False)
 
@@ -39,8 +42,10 @@ def map_of(
 ) -> tuple[Map, Codes | None, NDArray[np.bool_] | None]:
     """Return the map of the groups of a batch, which of them each row has, and the cells that it has nothing for."""
     scaler, weight, folded = known.scaler, found.weight, found.folded
-    statistic, everything = found.statistic.now(), found.everything.statistic
-    affine, seen = affine_of(scaler, policy, statistic, everything), policy.seen(weight)
+    now, everything = found.statistic.now(), found.everything
+    statistic = now.own
+    affine, seen = affine_of(scaler, policy, statistic, everything.statistic), policy.seen(weight)
+    bounds = bounds_of(scaler, policy, now, everything.now)
     n_known, codes = len(weight), batch.codes
     shape = (n_known, batch.values.shape[1])
     nothing = np.zeros(shape, np.bool_)
@@ -50,8 +55,12 @@ def map_of(
     if has_rest or (codes is not None and codes.size > 0 and codes.min() < 0):
         # After the known groups come what stands for the others, and all rows.
         stands_in = folded is not None and policy.seen(np.array([folded.n_rows])).all()
-        of_all = scaler._derive(everything)
-        affine = stacked(affine, scaler._derive(folded.statistic) if stands_in and folded else of_all, of_all)
+        rest = folded if stands_in and folded else everything
+        affine = stacked(affine, *(scaler._derive(learned.statistic) for learned in (rest, everything)))
+        if bounds is not None:
+            others = [scaler._bounds_of(learned.now) for learned in (rest, everything)]
+            low, high = (np.concatenate([getattr(one, end) for one in (bounds, *others)]) for end in ("low", "high"))
+            bounds = bounds._replace(low=low, high=high)
         rows = np.full(len(found.groups) + 1, n_known)
         rows[-1] = n_known + 1
         rows[np.flatnonzero(found.groups >= 0)[seen]] = np.flatnonzero(seen)
@@ -63,7 +72,7 @@ def map_of(
         nothing = np.concatenate([nothing, np.full((1, shape[1]), alone), np.zeros((1, shape[1]), np.bool_)])
     if codes is None and n_known == 1 and nothing.any():
         codes = np.zeros(len(batch.values), np.intp)
-    return scaler._bounded(affine, shape), codes, nothing if nothing.any() else None
+    return scaler._bounded(affine, shape, bounds), codes, nothing if nothing.any() else None
 
 
 def refuse_unseen(keys: Keys, unseen: Codes) -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sknorm._base import Scaler
 from sknorm._fitted import EPS
 from sknorm.maps import Affine
+from sknorm.statistics.fence import Bounds
 
 Values = NDArray[np.float64]
 
@@ -49,6 +50,29 @@ def affine_of(scaler: Scaler, policy: Policy, statistic: Any, everything: Any) -
     share = share_of(policy.smooth, statistic, everything, own, whole)
     centre, scale = pulled(own.centre, whole.centre, share), pulled(own.scale, whole.scale, share)
     return Affine(centre, None if scale is None else np.where(scale == 0, 1.0, scale), own.gain, own.shift)
+
+
+def bounds_of(scaler: Scaler, policy: Policy, now: Any, everything: Any) -> Bounds | None:
+    """Return the bounds that the rows of every group are fenced in by, pulled and filled in as its map is.
+
+    A side that is open, since the group's values are all the same, is as far as that of all rows once it is pulled.
+    """
+    own, whole = scaler._bounds_of(now), scaler._bounds_of(everything)
+    if own is None:
+        return None
+    if not policy.smooth:
+        known = now.own.count > 0
+        if policy.unseen != "global" or known.all():
+            return own
+        return own._replace(low=np.where(known, own.low, whole.low), high=np.where(known, own.high, whole.high))
+    affines = scaler._derive(now.own, 0.0), scaler._derive(everything.own, 0.0)
+    share = share_of(policy.smooth, now.own, everything.own, *affines)
+
+    def pull(end: Values, of_all: Values) -> Values:
+        end = np.where(np.isinf(end) & (share < 1), of_all, end)
+        return np.where(np.isinf(of_all), end, pulled(end, of_all, share))
+
+    return own._replace(low=pull(own.low, whole.low), high=pull(own.high, whole.high))
 
 
 def share_of(smooth: float, statistic: Any, everything: Any, own: Affine, whole: Affine) -> Values:

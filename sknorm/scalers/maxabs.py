@@ -30,6 +30,10 @@ class MaxAbsScaler(MaxAbsAttributes, Scaler):
         Learn from the last so many rows alone, those without a value included and those of weight 0 not; None forgets
         nothing. Rows are dropped in panes of ``window // 16`` (1 at least), so from window to ``window · (1 + 1/16)``
         of them count. Scalers with a window do not merge, and only `fit` takes another one.
+    outliers : OutlierClipper, default=None
+        What is clipped first: its bounds are learned from each batch, what lies outside is clipped to them, then the
+        rest is learned, and so is clipped what `transform` gets. Batches before are not clipped in hindsight. None
+        clips nothing first. Only `fit` takes another one.
 
     Attributes
     ----------
@@ -39,6 +43,8 @@ class MaxAbsScaler(MaxAbsAttributes, Scaler):
         The same, with 1 in place of (nearly) zero.
     n_samples_seen_ : int or float
         The number of rows (the sum of their weights), with a `window` of those that count now.
+    outliers_ : OutlierClipper
+        With ``outliers``, that clipper, fitted: a copy with its bounds and counts.
     n_features_in_ : int
         The number of features.
     feature_names_in_ : ndarray of shape (n_features,)

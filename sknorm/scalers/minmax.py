@@ -38,6 +38,10 @@ class MinMaxScaler(RangeAttributes, Scaler):
         Learn from the last so many rows alone, those without a value included and those of weight 0 not; None forgets
         nothing. Rows are dropped in panes of ``window // 16`` (1 at least), so from window to ``window · (1 + 1/16)``
         of them count. Scalers with a window do not merge, and only `fit` takes another one.
+    outliers : OutlierClipper, default=None
+        What is clipped first: its bounds are learned from each batch, what lies outside is clipped to them, then the
+        rest is learned, and so is clipped what `transform` gets. Batches before are not clipped in hindsight. None
+        clips nothing first. Only `fit` takes another one.
 
     Attributes
     ----------
@@ -49,6 +53,8 @@ class MinMaxScaler(RangeAttributes, Scaler):
         ``a − data_min_ · scale_``, as in scikit-learn.
     n_samples_seen_ : int or float
         The number of rows (the sum of their weights), with a `window` of those that count now.
+    outliers_ : OutlierClipper
+        With ``outliers``, that clipper, fitted: a copy with its bounds and counts.
     n_features_in_ : int
         The number of features.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -83,12 +89,14 @@ class MinMaxScaler(RangeAttributes, Scaler):
         clip: bool | float | tuple[float, float] = False,
         clip_mode: Literal["hard", "soft"] = "hard",
         window: int | None = None,
+        outliers: Any = None,
     ) -> None:
         self.feature_range = feature_range
         self.copy = copy
         self.clip = clip
         self.clip_mode = clip_mode
         self.window = window
+        self.outliers = outliers
 
     @property
     def _clip_interval(self) -> tuple[float, float]:  # type: ignore[override]

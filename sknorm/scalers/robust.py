@@ -58,6 +58,10 @@ class RobustScaler(Scaler):
     chunk_size : int, default=100
         Rows that `prequential_transform` takes together: each is scaled by what was known before its chunk. 1 takes
         rows one by one, which reads the sketch for every row.
+    outliers : OutlierClipper, default=None
+        What is clipped first: its bounds are learned from each batch, what lies outside is clipped to them, then the
+        rest is learned, and so is clipped what `transform` gets. Batches before are not clipped in hindsight. None
+        clips nothing first. Only `fit` takes another one.
 
     Attributes
     ----------
@@ -67,6 +71,8 @@ class RobustScaler(Scaler):
         The divisors; None if ``with_scaling=False``.
     n_samples_seen_ : int or float
         The number of rows (the sum of their weights), with a `window` of those that count now.
+    outliers_ : OutlierClipper
+        With ``outliers``, that clipper, fitted: a copy with its bounds and counts.
     n_features_in_ : int
         The number of features.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -115,6 +121,7 @@ class RobustScaler(Scaler):
         clip_mode: Literal["hard", "soft"] = "hard",
         window: int | None = None,
         chunk_size: int = 100,
+        outliers: Any = None,
     ) -> None:
         self.with_centering = with_centering
         self.with_scaling = with_scaling
@@ -127,6 +134,7 @@ class RobustScaler(Scaler):
         self.clip_mode = clip_mode
         self.window = window
         self.chunk_size = chunk_size
+        self.outliers = outliers
 
     def _check_parameters(self) -> None:
         check_pair("quantile_range", self.quantile_range)

@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval
 
 from sknorm._base import Scaler
 from sknorm._fitted import as_counted, fitted, fitted_columns, nan_where_unseen
-from sknorm._learned import refuse_overflow, refuse_weight
+from sknorm._learned import refuse_overflowing_moments
 from sknorm.statistics import Moments
 from sknorm.statistics.rule import Rule
 
@@ -43,6 +43,10 @@ class StandardScaler(Scaler):
         Learn from the last so many rows alone, those without a value included and those of weight 0 not; None forgets
         nothing. Rows are dropped in panes of ``window // 16`` (1 at least), so from window to ``window · (1 + 1/16)``
         of them count. Scalers with a window do not merge, and only `fit` takes another one.
+    outliers : OutlierClipper, default=None
+        What is clipped first: its bounds are learned from each batch, what lies outside is clipped to them, then the
+        rest is learned, and so is clipped what `transform` gets. Batches before are not clipped in hindsight. None
+        clips nothing first. Only `fit` takes another one.
 
     Attributes
     ----------
@@ -55,6 +59,8 @@ class StandardScaler(Scaler):
     n_samples_seen_ : int, float or ndarray of shape (n_features,)
         The number of values (the sum of their weights) of every column, one number where all are equal. With a
         `half_life`, the sum of the weights that are left; with a `window`, of the values in rows that count now.
+    outliers_ : OutlierClipper
+        With ``outliers``, that clipper, fitted: a copy with its bounds and counts.
     n_features_in_ : int
         The number of features.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -111,6 +117,7 @@ class StandardScaler(Scaler):
         clip_mode: Literal["hard", "soft"] = "hard",
         half_life: float | None = None,
         window: int | None = None,
+        outliers: Any = None,
     ) -> None:
         self.copy = copy
         self.with_mean = with_mean
@@ -120,6 +127,7 @@ class StandardScaler(Scaler):
         self.clip_mode = clip_mode
         self.half_life = half_life
         self.window = window
+        self.outliers = outliers
 
     def _check_sparse(self, verb: str) -> None:
         if self.with_mean:
@@ -129,12 +137,7 @@ class StandardScaler(Scaler):
             )
 
     def _check_overflow(self, statistic: Moments, names: Any) -> None:
-        if statistic.overflows(self.ddof):
-            with np.errstate(over="ignore"):
-                refuse_weight(statistic.count.sum())  # of a half-life, whose weights grow
-            refuse_overflow(statistic.mean, statistic.count, "mean", names)
-            refuse_overflow(statistic.m2, statistic.count, "variance", names)
-            refuse_overflow(statistic.variance(self.ddof), statistic.count, "variance", names)
+        refuse_overflowing_moments(statistic, names, self.ddof)
 
     def _rule(self) -> Rule:
         return Rule("mean" if self.with_mean else "none", "std" if self.with_std else "none", ddof=self.ddof)

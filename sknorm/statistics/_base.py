@@ -57,6 +57,26 @@ class Statistic(ABC):
             If X holds an infinity.
         """
 
+    def after_fenced(
+        self,
+        X: Any,
+        bounds: Any,
+        sample_weight: NDArray[np.float64] | None = None,
+        codes: NDArray[np.intp] | None = None,
+    ) -> tuple[Self, NDArray[np.float64], NDArray[np.float64]]:
+        """Return `after` of a batch fenced in by `Bounds`, and the weight of the values below and above them."""
+        after = self.after(bounds.fenced(X, codes), sample_weight, codes)
+        return after, *bounds.outside(X, sample_weight, codes)
+
+    @property
+    def own(self) -> Any:
+        """What a scaler's rule reads, of what is kept beside bounds; all of it where there are none."""
+        return self
+
+    def bounds(self) -> Any:
+        """Return the `Bounds` that values are fenced in by before they are scaled, or None."""
+        return None
+
     def now(self) -> Any:
         """Return what a scaler reads: a statistic of all rows that count, with the weights that they have by now."""
         return self

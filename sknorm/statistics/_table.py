@@ -242,6 +242,21 @@ class Table(Followed, Unordered):
             return self.follow(X)[1]
         return super().after(X, sample_weight, codes)
 
+    def after_fenced(
+        self,
+        X: Any,
+        bounds: Any,
+        sample_weight: NDArray[np.float64] | None = None,
+        codes: NDArray[np.intp] | None = None,
+    ) -> tuple[Self, NDArray[np.float64], NDArray[np.float64]]:
+        if sample_weight is not None or codes is not None or sp.issparse(X):
+            return super().after_fenced(X, bounds, sample_weight, codes)
+        after, total_below, total_above = self, np.zeros((1, X.shape[1])), np.zeros((1, X.shape[1]))
+        for table, below, above in fenced_chunks(X, bounds, self.ROWS.start == 0, self.ROWS.stop == 6):
+            after = after.merge(type(self)(table[self.ROWS]))
+            total_below, total_above = total_below + below, total_above + above
+        return after, total_below, total_above
+
     def merge(self, other: Self) -> Self:
         return type(self)(_moments.merge(self.table, other.table, self.ROWS.start))
 
@@ -317,6 +332,24 @@ def _table_of(
     for table in rest:
         first = _moments.merge(first, table, 0)
     return first
+
+
+def fenced_chunks(
+    X: NDArray[Any], bounds: Any, with_moments: bool, with_extremes: bool
+) -> list[tuple[Any, NDArray[np.float64], NDArray[np.float64]]]:
+    """Return the kernel's table of each chunk of a dense batch, fenced in, and how many values were outside.
+
+    Without moments and extremes there is no table.
+    """
+    low, high = np.ascontiguousarray(bounds.low[0]), np.ascontiguousarray(bounds.high[0])
+    n_samples, step = X.shape[0], max(1, CHUNK // X.shape[1])
+    return map_chunks(
+        lambda start: _moments.summarize_fenced(
+            X, start, min(start + step, n_samples), low, high, bounds.drops, with_moments, with_extremes
+        ),
+        range(0, max(n_samples, 1), step),
+        X.nbytes,
+    )
 
 
 def _scattered(X: NDArray[Any], codes: NDArray[np.intp], table: NDArray[np.float64]) -> list[bool]:

@@ -19,6 +19,19 @@ class Entries(NamedTuple):
     implicit: NDArray[np.float64]  # of shape (n_groups, n_features)
 
 
+def summed(X: Any) -> Any:
+    """Return a sparse matrix in which every value is stored once."""
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    return X
+
+
+def columns_of(X: Any) -> NDArray[np.intp]:
+    """Return the column of every stored value of a CSR or CSC matrix."""
+    return X.indices if X.format == "csr" else np.repeat(np.arange(X.shape[1]), np.diff(X.indptr))
+
+
 def canonical(X: Any) -> Any:
     """Return a CSR or CSC matrix in which every value is stored once, X itself if it is one.
 
@@ -28,9 +41,7 @@ def canonical(X: Any) -> Any:
         If X holds an infinity, or values stored in parts that are infinite together.
     """
     infinite = np.isinf(X.data).any()
-    if not X.has_canonical_format:
-        X = X.copy()
-        X.sum_duplicates()
+    X = summed(X)
     if infinite or np.isinf(X.data).any():
         raise infinity_error(X.dtype)
     return X

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -27,6 +28,9 @@ class Store(Protocol):
 
     def put(self, groups: NDArray[np.intp], statistic: Any) -> None:
         """Let a statistic be what is known of these groups, in this order; no group comes twice."""
+
+    def prepared(self, groups: NDArray[np.intp], statistic: Any) -> Callable[[], None]:
+        """Do all of `put` that may raise, and return the rest; nothing may come between."""
 
     def resize(self, n_groups: int) -> None:
         """Add groups without rows, or forget the last ones."""
@@ -63,12 +67,20 @@ class ArrayStore:
 
     def put(self, groups: NDArray[np.intp], statistic: Any) -> None:
         """Let a statistic be what is known of these groups, in this order; no group comes twice."""
+        self.prepared(groups, statistic)()
+
+    def prepared(self, groups: NDArray[np.intp], statistic: Any) -> Callable[[], None]:
+        """Do all of `put` that may raise, and return the rest; nothing may come between."""
         groups, arrays, kept = check_groups(groups, self.n_groups), statistic.arrays(), self._groups.arrays
         for name, array in kept.items():
             if arrays[name].shape != (len(groups), *array.shape[1:]):
                 raise ValueError(f"{name} must have the shape {(len(groups), *array.shape[1:])}")
-        for name, array in kept.items():
-            array[groups] = arrays[name]
+
+        def commit() -> None:
+            for name, array in kept.items():
+                array[groups] = arrays[name]
+
+        return commit
 
     def resize(self, n_groups: int) -> None:
         """Add groups without rows, or forget the last ones."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
@@ -243,14 +244,22 @@ class WindowedQuantilesStore:
         ValueError
             If a group comes twice, or the window or the shapes differ. Nothing has changed then.
         """
+        self.prepared(groups, statistic)()
+
+    def prepared(self, groups: Any, statistic: WindowedQuantiles) -> Callable[[], None]:
+        """Do all of `put` that may raise, and return the rest; nothing may come between."""
         groups, arrays = check_groups(groups, self.n_groups, distinct=True), self._groups.arrays
         if statistic.window != self._window:
             raise ValueError(f"Cannot put a window of {statistic.window} where one of {self._window} is stored.")
         put_newest = self._newest.prepared(groups, statistic.newest)
         put_closed = self._closed.prepared(ring_groups(groups, self._window), statistic.closed)
-        put_newest()
-        put_closed()
-        arrays["pane_weight"][groups], arrays["seen"][groups] = statistic.pane_weight, statistic.seen
+
+        def commit() -> None:
+            put_newest()
+            put_closed()
+            arrays["pane_weight"][groups], arrays["seen"][groups] = statistic.pane_weight, statistic.seen
+
+        return commit
 
     def resize(self, n_groups: int) -> None:
         """Add groups without rows, or forget the last ones."""
