@@ -27,7 +27,7 @@ from benchmarks.timing import interleaved
 
 Call = Callable[[], object]
 # What a scaler must do without to be the plain one.
-FORGETTING = ("half_life", "window")
+EXTRAS = ("half_life", "window", "clip", "clip_mode", "outliers")
 # So many that their rows are not all in the processor's cache.
 N_BATCHES = 1_000
 
@@ -131,11 +131,11 @@ LIMITS: dict[str, Callable[[Any], object]] = {READ: plain_read, COPY: plain_copy
 
 
 def contenders(case: Case) -> dict[str, Peer]:
-    """Return our estimator, the same one that forgets nothing where that is asked, and the installed peers, by name."""
+    """Return our estimator, a plain one where that is asked, and the installed peers, by name."""
     params, peers = dict(case.params), PEERS.get(case.estimator, {})
     known = {name: peers[name] for name in case.against if name in peers}
     if PLAIN in case.against:
-        plain = {name: params[name] for name in params if name.rpartition("__")[2] not in FORGETTING}
+        plain = {name: params[name] for name in params if name.rpartition("__")[2] not in EXTRAS}
         known[PLAIN] = ours(case.estimator, **plain)
     return {SKNORM: ours(case.estimator, **params)} | {n: p for n, p in known.items() if p.installed}
 

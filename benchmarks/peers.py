@@ -44,6 +44,8 @@ class Peer:
         How far its transformed values may be from ours; anything but the default needs its reason.
     first : int or None
         How many rows of a stream it is timed on, where they stand for all; None for all.
+    params : tuple of (str, value) pairs
+        Our parameters under which it does the same.
     """
 
     module: str
@@ -52,6 +54,7 @@ class Peer:
     missing: bool = True
     rtol: float = 1e-9
     first: int | None = None
+    params: tuple[tuple[str, Any], ...] = ()
 
     @property
     def installed(self) -> bool:
@@ -237,12 +240,36 @@ def datasketches() -> Peer:
     return Peer("datasketches", KLL, np.asarray, rtol=5e-2)
 
 
+# feature_engine and skrub: outliers.
+
+
+def winsorizer(method: str, ours: str, fold: float | str = "auto") -> Peer:
+    """Return feature_engine's Winsorizer in the place of our method of that name."""
+    params: tuple[tuple[str, Any], ...] = (("method", ours),)
+    return Peer(
+        "feature_engine",
+        lambda: import_module("feature_engine.outliers").Winsorizer(method, "both", fold),
+        lambda X: import_module("pandas").DataFrame(X),
+        missing=False,
+        params=params,
+    )
+
+
+def squashing() -> Peer:
+    """Return skrub's SquashingScaler in the place of a soft clip at 3."""
+    return Peer(
+        "skrub",
+        lambda: import_module("skrub").SquashingScaler(),
+        params=(("clip", 3.0), ("clip_mode", "soft")),
+    )
+
+
 def power_of_ten(largest: Any) -> Any:
     """Return 10^j, the smallest power above ``largest``; for a pandas series of column maxima."""
     return largest.map(lambda value: 10.0 ** next(j for j in range(-308, 309) if value < 10.0**j))
 
 
-SKLEARN, RIVER, DASK_ML, PANDAS, POLARS, DATASKETCHES, SKLEGO = (
+SKLEARN, RIVER, DASK_ML, PANDAS, POLARS, DATASKETCHES, SKLEGO, FEATURE_ENGINE, SKRUB = (
     "scikit-learn",
     "River",
     "dask-ml",
@@ -250,7 +277,11 @@ SKLEARN, RIVER, DASK_ML, PANDAS, POLARS, DATASKETCHES, SKLEGO = (
     "Polars",
     "DataSketches",
     "scikit-lego",
+    "feature_engine",
+    "skrub",
 )
+# feature_engine by another method than ours by default.
+GAUSSIAN, MAD, QUANTILES = (f"{FEATURE_ENGINE}, {method}" for method in ("gaussian", "mad", "quantiles"))
 
 PEERS: dict[str, dict[str, Peer]] = {
     "StandardScaler": {
@@ -286,6 +317,13 @@ PEERS: dict[str, dict[str, Peer]] = {
             lambda X: X.quantile(0.5, "linear"), lambda X: X.quantile(0.75, "linear") - X.quantile(0.25, "linear")
         ),
         DATASKETCHES: datasketches(),
+        SKRUB: squashing(),
+    },
+    "OutlierClipper": {
+        FEATURE_ENGINE: winsorizer("iqr", "iqr"),
+        GAUSSIAN: winsorizer("gaussian", "sigma"),
+        MAD: winsorizer("mad", "mad"),
+        QUANTILES: winsorizer("quantiles", "quantile", 0.01),
     },
     # Of the z-score, in groups of several rows that are not constant: elsewhere each has a number of its own.
     "GroupedScaler": {

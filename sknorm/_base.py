@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any, ClassVar, Literal, NoReturn
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from sklearn.base import OneToOneFeatureMixin, TransformerMixin, clone
+from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
@@ -122,12 +122,15 @@ class Scaler(Prequential, OneToOneFeatureMixin, TransformerMixin, Learner):
 
     def _check_memory(self, history: Any, names: Any) -> None:
         super()._check_memory(history, names)
-        if (self.outliers is not None) != isinstance(history, Clipped):
-            self._refuse_other_outliers()
-        if self.outliers is not None:
+        same = (self.outliers is not None) == isinstance(history, Clipped)
+        if same and self.outliers is not None:
             self.outliers._check_memory(history.fenced, names)
-            if history.fenced.rule != self.outliers._fence_rule(names):
-                self._refuse_other_outliers()
+            same = history.fenced.rule == self.outliers._fence_rule(names)
+        if not same:
+            raise ValueError(
+                f"outliers is {self.outliers!r} and was another when {type(self).__name__} was fitted; what was "
+                "clipped cannot be changed: call fit to begin again."
+            )
 
     def _check_now(self, now: Any, names: Any) -> None:
         super()._check_now(now, names)
@@ -138,21 +141,13 @@ class Scaler(Prequential, OneToOneFeatureMixin, TransformerMixin, Learner):
         """Return the bounds that values are fenced in by first, None where there are none."""
         return now.bounds()
 
-    def _refuse_other_outliers(self) -> NoReturn:
-        raise ValueError(
-            f"outliers is {self.outliers!r} and was another when {type(self).__name__} was fitted; what was clipped "
-            "cannot be changed: call fit to begin again."
-        )
-
-    @property
+    @fitted
     def outliers_(self) -> Any:
-        """The fitted clipper."""
-        learned: Learned | None = self.__dict__.get("_learned")
-        if learned is None or not isinstance(learned.history, Clipped) or self.outliers is None:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute 'outliers_'")
-        clipper = clone(self.outliers)
-        clipper._take_over(Learned(learned.history.fenced, learned.n_rows), self, first=True)
-        return clipper
+        """The clipper, fitted."""
+        history = self._learned.history
+        if self.outliers is None or not isinstance(history, Clipped):
+            return None
+        return self.outliers._fitted_as(history.fenced, self._learned.n_rows, self)
 
     # Transforming.
 
@@ -173,7 +168,7 @@ class Scaler(Prequential, OneToOneFeatureMixin, TransformerMixin, Learner):
         Raises
         ------
         ValueError
-            If X holds an infinity, or has another width than the data that was learned from.
+            If X holds an infinity that is not clipped first, or has another width than the data that was learned from.
         """
         return self._transform(X, self.copy)
 

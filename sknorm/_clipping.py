@@ -30,6 +30,13 @@ def check_pair(name: str, pair: Any) -> None:
         raise ValueError(f"{name} must be a pair of finite numbers, not {pair!r}.")
 
 
+def check_quantile_range(pair: Any) -> None:
+    """Raise where the parameter ``quantile_range`` is not a pair of percentages, in their order."""
+    check_pair("quantile_range", pair)
+    if not 0 <= pair[0] <= pair[1] <= 100:
+        raise ValueError(f"Invalid quantile range: {pair}")
+
+
 def check_clip(clip: Any, clip_mode: str, interval: Interval | None, name: str) -> None:
     """Raise where ``clip`` and ``clip_mode`` make no sense together, or for the scaler of that name.
 

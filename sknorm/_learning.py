@@ -101,7 +101,8 @@ class Learner(Persistent, CallbackSupportMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If X holds an infinity, or values so large that what is learned overflows. The scaler stays as it was.
+            If X holds an infinity that is not to be clipped, or values so large that what is learned overflows. The
+            scaler stays as it was.
         """
         return self._learn(X, y, sample_weight, first=True)
 
@@ -125,7 +126,8 @@ class Learner(Persistent, CallbackSupportMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If X holds an infinity, or values so large that what is learned overflows. The scaler stays as it was.
+            If X holds an infinity that is not to be clipped, or values so large that what is learned overflows. The
+            scaler stays as it was.
         """
         return self._learn(X, y, sample_weight, first="_learned" not in self.__dict__)
 
@@ -321,10 +323,11 @@ class Learner(Persistent, CallbackSupportMixin, BaseEstimator):
 
 def plain_parameters(estimator: Any) -> dict[str, Any]:
     """Return the parameters, those of estimators within by their values, so that equal ones compare equal."""
-    return {
+    own = {
         name: type(value).__name__ if hasattr(value, "get_params") else value
-        for name, value in estimator.get_params().items()
+        for name, value in estimator.get_params(deep=False).items()
     }
+    return own | {name: value for name, value in estimator.get_params().items() if name not in own}
 
 
 def refuse_sparse(estimator: Learner, X: Any, verb: str) -> None:

@@ -23,10 +23,10 @@ class Prequential:
     def prequential_transform(self: Any, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
         """Scale every row by what was learned before it, then learn from it.
 
-        The result is that of ``transform``, then ``partial_fit``, row by row, in one pass; RobustScaler takes chunks of
-        ``chunk_size`` rows in place of single ones. A column without a value so far is scaled as a constant would be:
-        to 0 where the scaler centres (the lower end of ``feature_range`` for MinMaxScaler), else to x itself; no
-        warning is given.
+        The result is that of ``transform``, then ``partial_fit``, row by row, in one pass; where quantiles are read or
+        outliers clipped first, chunks of ``chunk_size`` rows are taken in place of single ones. A column without a
+        value so far is scaled as a constant would be: to 0 where the scaler centres (the lower end of ``feature_range``
+        for MinMaxScaler), else to x itself; no warning is given.
 
         Parameters
         ----------
@@ -45,7 +45,8 @@ class Prequential:
         Raises
         ------
         ValueError
-            If X holds an infinity, or values so large that what is learned overflows. The scaler stays as it was.
+            If X holds an infinity that is not to be clipped, or values so large that what is learned overflows. The
+            scaler stays as it was.
 
         References
         ----------
@@ -125,7 +126,7 @@ class Prequential:
         unseen = statistic.count == 0
         if unseen.any():
             if affine.centre is not None and not sp.issparse(X):
-                X = np.where(unseen & ~np.isnan(X), X.dtype.type(0), X)
+                X = np.where(unseen & np.isfinite(X), X.dtype.type(0), X)
             affine = Affine(
                 neutral(affine.centre, unseen, 0.0), neutral(affine.scale, unseen, 1.0), affine.gain, affine.shift
             )

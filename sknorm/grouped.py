@@ -275,9 +275,10 @@ class GroupedScaler(GroupAttributes, TransformerMixin, Persistent, CallbackSuppo
     def prequential_transform(self, X: Any, y: Any = None, sample_weight: Any = None, groups: Any = None) -> Any:
         """Scale every row by what was learned of its group before it, then learn from it.
 
-        The result is that of ``transform``, then ``partial_fit``, row by row, in one pass; RobustScaler takes chunks of
-        its ``chunk_size`` rows in place of single ones. The first row of a key follows ``unseen``: with "global" it is
-        scaled by all rows before it. A column without any value so far is scaled as a constant would be.
+        The result is that of ``transform``, then ``partial_fit``, row by row, in one pass; where quantiles are read or
+        outliers clipped first, chunks of ``chunk_size`` rows are taken in place of single ones. The first row of a key
+        follows ``unseen``: with "global" it is scaled by all rows before it. A column without any value so far is
+        scaled as a constant would be.
 
         Parameters
         ----------

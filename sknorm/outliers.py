@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
+from sklearn.base import clone
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from sknorm._base import Scaler
-from sknorm._clipping import check_pair
+from sknorm._clipping import check_quantile_range
 from sknorm._fitted import fitted_columns, nan_where_unseen, whole_numbers
-from sknorm._learned import refuse_overflowing_moments
-from sknorm._learning import Learner
+from sknorm._learned import Learned, refuse_overflowing_moments
+from sknorm._limits import as_parameter, limits_of, placed
 from sknorm._validation import check_scaled
 from sknorm.maps import Affine, Chain, Fence, Map
 from sknorm.statistics import Fenced, FenceRule, Quantiles, Statistic, Unordered
@@ -41,14 +41,16 @@ class OutlierClipper(Scaler):
     Missing values are ignored in learning and stay in transforming. Infinities are clipped to the bound too, and are
     never learned from. A column whose spread is zero is not cut down to its most frequent value: a MAD of zero gives
     way to the IQR, an IQR of zero to the distance of the 5th and 95th percentile, this, like two equal quantiles, to
-    the range, and a constant column is not clipped at all. `fit` is exact; `partial_fit` and `merge` go on with a
-    quantile sketch, exact while a column has no more than 1,200 or so distinct values and within 1 % of rank after.
+    the range, each taken as it is, and a constant column is not clipped at all. `fit` is exact; `partial_fit` and
+    `merge` go on with a quantile sketch, exact while a column has no more than 1,200 or so distinct values and within 1
+    % of rank after.
 
     Parameters
     ----------
     method : {"sigma", "iqr", "mad", "quantile", "limits"}, default="iqr"
-        What the bounds are made of. Outliers move "sigma" themselves; "iqr" withstands up to 25 % of them on a side
-        and "mad" up to 50 %.
+        What the bounds are made of. Outliers move "sigma" themselves; "iqr" withstands up to 25 % of them on a side,
+        "mad" up to 50 %, and "quantile" as many on a side as it cuts off. Of a skewed column "mad" cuts off much of the
+        longer tail: take its logarithm first, or another method.
     fold : float or "auto", default="auto"
         How many spreads the bounds are away: "auto" means 3 for "sigma", 1.5 for "iqr" and 3.29 for "mad". The other
         methods take none.
@@ -173,13 +175,13 @@ class OutlierClipper(Scaler):
     # Parameters.
 
     def _check_parameters(self) -> None:
-        if self.fold != "auto" and (self.method not in FOLDS or not math.isfinite(self.fold)):
+        if self.fold != "auto" and self.method not in FOLDS:
             raise ValueError(
-                f"fold={self.fold!r} has no meaning for method={self.method!r}; "
-                "leave it 'auto', or give a finite number to 'sigma', 'iqr' or 'mad'."
+                f"fold={self.fold!r} has no meaning for method={self.method!r}; leave it 'auto'"
+                + (", and give quantile_range, in percent." if self.method == "quantile" else ".")
             )
-        low, high = check_quantile_range(self.quantile_range)
-        if not low < high:
+        check_quantile_range(self.quantile_range)
+        if self.quantile_range[0] == self.quantile_range[1]:
             raise ValueError(f"quantile_range must be a pair (low, high) with low < high, not {self.quantile_range!r}.")
         if (self.method == "limits") != (self.limits is not None):
             raise ValueError(
@@ -201,6 +203,24 @@ class OutlierClipper(Scaler):
                 f"indicator=True has no place in the outliers of {owner}, which keeps its columns; "
                 "put the OutlierClipper before it in a pipeline."
             )
+
+    def _fitted_as(self, fenced: Fenced, n_rows: float, names: Any) -> OutlierClipper:
+        """Return a clipper that has learned this, with the parameters of then."""
+        clipper: OutlierClipper = clone(self)
+        rule = fenced.rule
+        if rule != self._fence_rule(names):
+            clipper.set_params(
+                method=rule.method,
+                fold=rule.fold if rule.method in FOLDS else "auto",
+                tail=rule.tail,
+                quantile_range=rule.quantile_range,
+                limits=as_parameter(rule.limits) if rule.method == "limits" else None,
+                action="missing" if rule.drops else "clip",
+                infinite="clip" if rule.takes else "error",
+            )
+        clipper.set_params(window=fenced.window, half_life=fenced.half_life)
+        clipper._take_over(Learned(fenced, n_rows), names, first=True)
+        return clipper
 
     def _check_sparse(self, verb: str) -> None:
         pass
@@ -224,7 +244,7 @@ class OutlierClipper(Scaler):
         return FenceRule(self.method).kind
 
     @property
-    def _takes_infinities(self) -> bool:
+    def _takes_infinities(self) -> bool:  # type: ignore[override]
         return self.infinite == "clip"
 
     def _begin(
@@ -267,7 +287,10 @@ class OutlierClipper(Scaler):
         return history.changed(rule=self._fence_rule(names))
 
     def _check_memory(self, history: Any, names: Any) -> None:
-        Learner._check_memory(self, history, names)
+        super()._check_memory(history, names)
+        self._check_kind(history)
+
+    def _check_kind(self, history: Fenced) -> None:
         if history.rule.kind is not self._statistic:
             raise ValueError(
                 f"method is {self.method!r} and was {history.rule.method!r} when {type(self).__name__} was fitted, "
@@ -284,8 +307,10 @@ class OutlierClipper(Scaler):
         return Affine()
 
     def _bounds_of(self, now: Fenced) -> Bounds:
-        # A parameter changed after fit takes effect at once. In a GroupedScaler none can be, and nobody has the names.
-        return (self._remembered(now, self) if "_learned" in self.__dict__ else now).bounds()
+        if "_learned" not in self.__dict__:  # of a GroupedScaler, which lets nothing be changed, and has the names
+            return now.bounds()
+        self._check_kind(now)
+        return now.changed(rule=self._fence_rule(self)).bounds()
 
     def _apply(self, map_: Map, X: Any, copy: bool) -> Any:
         fence = map_.maps[0] if isinstance(map_, Chain) and map_.maps else None
@@ -335,7 +360,7 @@ class OutlierClipper(Scaler):
         names : ndarray of str objects
             The names, and with ``indicator=True`` those of the indicators, ``<name>_clipped``, after them.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "n_features_in_")
         names: NDArray[Any] = _check_feature_names_in(self, input_features)
         if not self.indicator:
             return names
@@ -346,12 +371,15 @@ class OutlierClipper(Scaler):
     @fitted_columns
     def lower_(self, statistic: Fenced) -> NDArray[np.float64]:
         """The lower bounds."""
-        return nan_where_unseen(self._bounds_of(statistic).low, statistic.count)
+        return self._known(self._bounds_of(statistic).low, statistic)
 
     @fitted_columns
     def upper_(self, statistic: Fenced) -> NDArray[np.float64]:
         """The upper bounds."""
-        return nan_where_unseen(self._bounds_of(statistic).high, statistic.count)
+        return self._known(self._bounds_of(statistic).high, statistic)
+
+    def _known(self, end: NDArray[np.float64], statistic: Fenced) -> NDArray[np.float64]:
+        return end if self.method == "limits" else nan_where_unseen(end, statistic.count)
 
     @fitted_columns
     def n_clipped_low_(self, statistic: Fenced) -> NDArray[Any]:
@@ -362,49 +390,6 @@ class OutlierClipper(Scaler):
     def n_clipped_high_(self, statistic: Fenced) -> NDArray[Any]:
         """How many values were above their bound when they were learned."""
         return whole_numbers(statistic.above)
-
-
-def check_quantile_range(pair: Any) -> tuple[float, float]:
-    """Return the pair of percentages; raise where it is none."""
-    check_pair("quantile_range", pair)
-    low, high = pair
-    if not 0 <= low <= high <= 100:
-        raise ValueError(f"Invalid quantile range: {pair}")
-    return low, high
-
-
-def limits_of(limits: Any) -> tuple[tuple[Any, float, float], ...]:
-    """Return what the parameter ``limits`` says, as triples of a column (None for all), a low and a high bound."""
-    if limits is None:
-        return ()
-    if isinstance(limits, tuple):
-        return ((None, *pair_of(limits)),)
-    for column in limits:
-        is_position = isinstance(column, Integral) and not isinstance(column, bool) and column >= 0
-        if not is_position and not isinstance(column, str):
-            raise ValueError(f"limits must be by the name or the position (from 0) of a column, not {column!r}.")
-    return tuple((column, *pair_of(pair)) for column, pair in limits.items())
-
-
-def pair_of(pair: Any) -> tuple[float, float]:
-    """Return two bounds, ∓infinity in place of None."""
-    known = isinstance(pair, (tuple, list)) and len(pair) == 2
-    if known and all(bound is None or (isinstance(bound, Real) and not math.isnan(bound)) for bound in pair):
-        low = -math.inf if pair[0] is None else float(pair[0])
-        high = math.inf if pair[1] is None else float(pair[1])
-        if low <= high:
-            return low, high
-    raise ValueError(f"limits must be pairs (low, high) of numbers or None with low <= high, not {pair!r}.")
-
-
-def placed(limits: tuple[tuple[Any, float, float], ...], names: Any) -> tuple[tuple[Any, float, float], ...]:
-    """Return limits whose columns are positions; ``names`` are those of the columns, if they have any."""
-    named, found = [] if names is None else list(names), []
-    for column, low, high in limits:
-        if isinstance(column, str) and column not in named:
-            raise ValueError(f"limits has bounds for the column {column!r}, which X does not have.")
-        found.append((named.index(column) if isinstance(column, str) else column, low, high))
-    return tuple(found)
 
 
 def flags_of(X: Any, fence: Fence) -> Any:

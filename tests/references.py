@@ -1,10 +1,18 @@
-"""What a stream that forgets should know, computed the long way round: no sketch, no panes, no rounding."""
+"""What scalers should know, computed the long way round: clipping by hand; forgetting without sketches and panes."""
 
 from fractions import Fraction
 from math import exp2
 from typing import NamedTuple
 
 import numpy as np
+
+
+def winsorized(X, lower, upper, action):
+    """Return X in double with what lies outside at the bound, or missing; infinities on an open side are missing."""
+    X = np.asarray(X, dtype=np.float64)
+    below, above = np.maximum(lower, -np.finfo(float).max) > X, np.minimum(upper, np.finfo(float).max) < X
+    out = np.where(below, lower, np.where(above, upper, X))
+    return np.where(np.isinf(out) | ((below | above) & (action == "missing")), np.nan, out)
 
 
 class ExactMoments(NamedTuple):

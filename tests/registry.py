@@ -7,9 +7,12 @@ import numpy as np
 import sklearn.preprocessing
 
 import sknorm
+from sknorm import OutlierClipper
 from sknorm.statistics import (
+    Clipped,
     Decayed,
     Extremes,
+    Fenced,
     Moments,
     MomentsAndExtremes,
     Quantiles,
@@ -38,10 +41,14 @@ CLIPS_TRUE = ({"clip": True}, *CLIPS)
 # Smaller than nearly every table of the tests; between, in panes of two rows that do not add up to it; and larger.
 WINDOWS = ({"window": 7}, {"window": 33, "clip": 1.5}, {"window": 10_000})
 
+# Clippers of each kind of statistic; a scaler that has one is no longer what a batch of all its rows would make it.
+SIGMA, MAD = {"outliers": OutlierClipper("sigma", fold=1.5)}, {"outliers": OutlierClipper("mad", action="missing")}
+STRICT = {"outliers": OutlierClipper(fold=0.5, infinite="error", chunk_size=7), "clip": 1.5}
+
 SCALERS = (
-    Entry(sknorm.DecimalScaler, Extremes, "MaxAbsScaler", False, (NO_COPY, *CLIPS_TRUE, *WINDOWS)),
-    Entry(sknorm.MaxAbsScaler, Extremes, "MaxAbsScaler", False, (NO_COPY, *CLIPS_TRUE, *WINDOWS)),
-    Entry(sknorm.MeanScaler, MomentsAndExtremes, "MinMaxScaler", True, (NO_COPY, *CLIPS_TRUE, *WINDOWS)),
+    Entry(sknorm.DecimalScaler, Extremes, "MaxAbsScaler", False, (NO_COPY, *CLIPS_TRUE, *WINDOWS, SIGMA)),
+    Entry(sknorm.MaxAbsScaler, Extremes, "MaxAbsScaler", False, (NO_COPY, *CLIPS_TRUE, *WINDOWS, MAD)),
+    Entry(sknorm.MeanScaler, MomentsAndExtremes, "MinMaxScaler", True, (NO_COPY, *CLIPS_TRUE, *WINDOWS, STRICT)),
     Entry(
         sknorm.MinMaxScaler,
         Extremes,
@@ -54,6 +61,24 @@ SCALERS = (
             {"feature_range": (5, 6)},
             {"feature_range": (-1, 1), "clip": True, "copy": False},
             *WINDOWS,
+            SIGMA,
+        ),
+    ),
+    Entry(
+        OutlierClipper,
+        Fenced,
+        "MaxAbsScaler",
+        False,
+        (
+            {"method": "sigma"},
+            {"method": "sigma", "fold": 1.0, "half_life": 3.0},
+            {"method": "mad", "infinite": "error"},
+            {"method": "quantile", "quantile_range": (5.0, 80.0)},
+            {"method": "limits", "limits": (-1.0, 2.0)},
+            {"fold": 0.5, "tail": "right", "action": "missing"},
+            {"method": "mad", "tail": "left", "chunk_size": 1},
+            {"window": 7},
+            {"window": 10_000},
         ),
     ),
     Entry(
@@ -74,6 +99,7 @@ SCALERS = (
             {"window": 7},
             {"window": 33, "with_centering": False, "clip": 1.5},
             {"window": 10_000},
+            MAD,
         ),
     ),
     Entry(
@@ -97,6 +123,9 @@ SCALERS = (
             {"half_life": 3.0},
             {"half_life": 100, "ddof": 1},
             {"half_life": 2.5, "with_mean": False, "clip": 1.5},
+            {"outliers": OutlierClipper()},
+            STRICT,
+            SIGMA | {"with_mean": False, "half_life": 3.0},
         ),
     ),
 )
@@ -132,16 +161,54 @@ def instances() -> list[Any]:
     return [entry.scaler(**setting) for entry in SCALERS for setting in ({}, *entry.settings)]
 
 
+def clips_first(scaler: Any) -> bool:
+    """Return whether a scaler clips outliers before it learns, to bounds that earlier batches did not know."""
+    return scaler.outliers is not None
+
+
+def lasting(scaler: Any) -> dict[str, Any]:
+    """Return the parameters that only `fit` takes, as they are set."""
+    parameters = scaler.get_params(deep=False)
+    names = ("outliers", *(("method", "limits") if isinstance(scaler, OutlierClipper) else ()))
+    return forgetting(scaler) | {name: parameters[name] for name in names if name in parameters}
+
+
+def clipper_of(scaler: Any) -> Any:
+    """Return the clipper that a scaler is or has, None without one."""
+    return scaler if isinstance(scaler, OutlierClipper) else scaler.outliers
+
+
+def reads_moments(scaler: Any) -> bool:
+    """Return whether squares are summed for a scaler, which overflow from 1e154 on."""
+    return isinstance(scaler, sknorm.StandardScaler) or getattr(clipper_of(scaler), "method", None) == "sigma"
+
+
+def reads_quantiles(scaler: Any) -> bool:
+    """Return whether a scaler reads quantiles, whose weights count rows."""
+    of_clipper = getattr(clipper_of(scaler), "method", None) in ("iqr", "mad", "quantile")
+    return isinstance(scaler, sknorm.RobustScaler) or of_clipper
+
+
+def takes_infinities(scaler: Any) -> bool:
+    """Return whether infinities are something to clip for a scaler, as it is set."""
+    return getattr(clipper_of(scaler), "infinite", "error") == "clip"
+
+
+def refusing(scaler: type) -> dict[str, Any]:
+    """Return the setting under which a class refuses infinities."""
+    return {"infinite": "error"} if takes_infinities(scaler()) else {}
+
+
 def forgetting(scaler: Any) -> dict[str, Any]:
     """Return the parameters by which a scaler forgets, as they are set; none if it remembers all."""
-    parameters = scaler.get_params()
+    parameters = scaler.get_params(deep=False)
     return {name: parameters[name] for name in ("half_life", "window") if parameters.get(name) is not None}
 
 
 def name_of(scaler: Any) -> str:
     """Return a short id of a setting: MinMax-feature_range=(5, 6)."""
     defaults = type(scaler)().get_params()
-    changed = [f"{name}={value}" for name, value in scaler.get_params().items() if value != defaults[name]]
+    changed = [f"{name}={value}" for name, value in scaler.get_params(deep=False).items() if value != defaults[name]]
     return "-".join([type(scaler).__name__.removesuffix("Scaler"), *changed])
 
 
@@ -165,15 +232,26 @@ QUANTILES |= {"mad": Field(lambda s: s.mad(), of_largest=1e-13)}
 # A quantile sketch is compared where it is exact: while its values fit.
 STATISTICS = {Extremes: EXTREMES, Moments: MOMENTS, MomentsAndExtremes: MOMENTS | EXTREMES, Quantiles: QUANTILES}
 
+# What consists of others: the laws of the scalers are theirs.
+COMPOSED = (Clipped, Fenced)
+
 # What remembers less, and has laws of its own.
 FORGETTING = (Decayed, WindowedQuantiles, WindowedTable)
+
+
+# Bounds are what they are made of: as far as a sum of the quantiles' or the moments' rounding.
+FENCED = {
+    "count": COUNT["count"],
+    "low": Field(lambda s: s.bounds().low, of_largest=1e-12),
+    "high": Field(lambda s: s.bounds().high, of_largest=1e-12),
+}
 
 
 def assert_same(actual: Statistic, expected: Statistic, X: Any = 0.0, group: int | None = None) -> None:
     """Fail where two statistics of (the columns of) X differ, or ``actual``'s group from an ungrouped one."""
     X = np.atleast_2d(np.asarray(X, dtype=np.float64))
     largest = np.max(np.abs(X), axis=0, initial=0.0, where=~np.isnan(X))
-    for name, field in STATISTICS[type(expected)].items():
+    for name, field in (STATISTICS | {Fenced: FENCED})[type(expected)].items():
         got, wanted = field.read(actual), field.read(expected)
         if group is not None:
             got = got[[group]]

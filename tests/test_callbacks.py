@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn.preprocessing
-from registry import SCALERS
+from registry import SCALERS, refusing
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
@@ -226,7 +226,7 @@ def test_teardown_after_a_pass_that_fails(scaler_class, row, X):
     """Quantiles meet an infinity in mid-stream, chunks after the first: what they learned till then is dropped."""
     recorder = Recorder()
     setting = {"chunk_size": 7} if "chunk_size" in scaler_class().get_params() else {}
-    scaler = scaler_class(**setting).fit(X).set_callbacks(recorder)
+    scaler = scaler_class(**setting, **refusing(scaler_class)).fit(X).set_callbacks(recorder)
     before = state_of(scaler)
     X[row, 1] = np.inf
     with pytest.raises(ValueError, match="infinity"):
@@ -238,9 +238,18 @@ def test_teardown_after_a_pass_that_fails(scaler_class, row, X):
     assert unfinished == (2 if setting else 1)
 
 
-def test_chunks_are_subtasks(X):
+@pytest.mark.parametrize(
+    "scaler",
+    [
+        sknorm.RobustScaler(chunk_size=7),
+        sknorm.OutlierClipper(chunk_size=7),
+        sknorm.StandardScaler(outliers=sknorm.OutlierClipper(chunk_size=7)),
+    ],
+    ids=str,
+)
+def test_chunks_are_subtasks(scaler, X):
     recorder = Recorder()
-    sknorm.RobustScaler(chunk_size=7).set_callbacks(recorder).prequential_transform(X)
+    clone(scaler).set_callbacks(recorder).prequential_transform(X)
     root, *chunks = [call[2] for call in recorder.calls if call[0] == "begin"]
     assert (root.task_name, root.max_subtasks, len(chunks)) == ("prequential-transform", 5, 5)
     assert [chunk.task_id for chunk in chunks] == [0, 1, 2, 3, 4]

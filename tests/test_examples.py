@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "examples" / "credit_scoring.py"
 STREAM = ROOT / "examples" / "fraud_stream.py"
 GROUPS = ROOT / "examples" / "merchant_normalization.py"
+OUTLIERS = ROOT / "examples" / "outliers.py"
 DATA = ROOT.parent / "shared" / "data"
 NORMALIZATIONS = [
     "none",
@@ -410,3 +411,134 @@ def test_groups_of_the_handbook(tmp_path):
     file = DATA / "handbook_transactions_first30days.csv.gz"
     rows = check_groups(run_example(GROUPS, tmp_path, "--data", file, "--below", 220), tmp_path, "terminal")
     assert rows["per customer"][2] > 3 * rows["raw"][0]
+
+
+# Outliers.
+
+
+def check_outliers(done, folder):
+    """Check the table and the picture of a finished run; return {preparation: numbers}."""
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert max(map(len, done.stdout.splitlines())) <= 120
+    names = list(runpy.run_path(str(OUTLIERS))["PREPARATIONS"])
+    rows = {}
+    for line in done.stdout.splitlines():
+        if (name := line[:31].strip()) in names:
+            rows[name] = [np.nan if cell == "-" else float(cell) for cell in line[31:].replace("%", "").split()]
+    assert list(rows) == names
+    for row in rows.values():
+        assert len(row) == 10
+        assert all(0 < error < 0.7 for error in row[:4] + row[5:9])
+    assert all(percent == 0 or np.isnan(percent) for percent in rows["StandardScaler"][4::5])
+    assert (folder / "outliers.png").read_bytes().startswith(b"\x89PNG")
+    return rows
+
+
+def test_outliers(tmp_path):
+    done = run_example(OUTLIERS, tmp_path, "--sample", 1000)
+    rows = check_outliers(done, tmp_path)
+    assert "1,000 of 5,000 rows, 12 numeric columns" in done.stdout
+    for percents in zip(*(row[4::5] for row in rows.values()), strict=True):
+        prevented = dict(zip(rows, percents, strict=True))
+        assert prevented["MAD clip, StandardScaler"] > 50
+        assert prevented["StandardScaler, hard clip 3"] < 50
+    assert "- Clip before the scale is learned, not after" in done.stdout
+
+
+def test_outliers_in_learning_alone(tmp_path):
+    done = run_example(OUTLIERS, tmp_path, "--sample", 400, "--folds", 2, "--clean", "--seed", 1)
+    rows = check_outliers(done, tmp_path)
+    assert "judged on rows without corruption" in done.stdout
+    assert rows["MAD clip, StandardScaler"][3] < rows["StandardScaler"][3]
+
+
+def test_outliers_in_a_table_of_ones_own(tmp_path):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"id": range(200), "kind": "a", "amount": rng.exponential(size=200), "empty": np.nan})
+    table["label"] = np.where(table["amount"] + rng.random(200) > 2, "yes", "no")
+    table.loc[::9, "amount"] = np.nan
+    table.to_csv(tmp_path / "own.csv", index=False, na_rep="?")
+    done = run_example(OUTLIERS, tmp_path, "--data", "own.csv", "--target", "label", "--drop", "id", "--folds", 2)
+    check_outliers(done, tmp_path)
+    assert "own.csv: 200 of 200 rows, 2 numeric columns" in done.stdout
+
+
+def test_corruption_grows():
+    corrupt = runpy.run_path(str(OUTLIERS))["corrupt"]
+    X = np.random.default_rng(1).normal(size=(2000, 3))
+    X[0] = np.nan
+    few, many = corrupt(X, 0.01, 0), corrupt(X, 0.05, 0)
+    np.testing.assert_array_equal(corrupt(X, 0, 0), X)
+    np.testing.assert_array_equal(few[few != X], 1000 * X[few != X])
+    np.testing.assert_array_equal(many[few != X], few[few != X])
+    assert np.mean(many != X) == pytest.approx(0.05, abs=0.01)
+
+
+def test_conclusions_about_outliers_follow_the_figures():
+    example = runpy.run_path(str(OUTLIERS))
+    shares, names = example["SHARES"], list(example["PREPARATIONS"])
+    columns = pd.MultiIndex.from_product([example["MODELS"], shares])
+    errors = pd.DataFrame(np.tile([0.2, 0.3, 0.35, 0.4], (len(names), 2)), index=names, columns=columns)
+    swelling = {share: np.full(3, 1 + 1000 * share) for share in shares}
+
+    def concluded(errors):
+        return " ".join("\n".join(example["conclude"](errors, swelling)).split())
+
+    assert "Clip before" not in concluded(errors)
+    assert "A robust scale" not in concluded(errors)
+    assert "error 0.000 higher" in concluded(errors)
+    errors.loc[["MAD clip, StandardScaler", "RobustScaler, soft clip 3"]] = 0.2
+    assert "Clip before" in concluded(errors)
+    assert "divided by 51 times" in concluded(errors)
+    assert "A robust scale" in concluded(errors)
+    assert "Quantiles help" not in concluded(errors)
+    errors.loc["quantile clip, StandardScaler", [("logistic", shares[1]), ("k-NN", shares[1])]] = 0.21
+    assert "Quantiles help" in concluded(errors)
+    errors.loc["MAD clip, StandardScaler", "k-NN"] = [0.3, 0.4, 0.4, 0.4]
+    assert "Clip before" not in concluded(errors)
+    assert "costs little" not in concluded(errors)
+    errors.loc["RobustScaler"] = 0.2
+    assert concluded(errors) == "The figures of the two models have no conclusion in common."
+    errors.loc["StandardScaler", ("k-NN", shares[1])] = 0.5
+    assert "Few outliers" not in concluded(errors)
+    swelling[shares[1]] = np.array([1, 2, 30])
+    assert "Few outliers" in concluded(errors)
+    errors.loc[:] = 0.2  # outliers do nothing, so nothing is prevented
+    assert concluded(errors).count("- ") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--target", "x"], "go together"),
+        (["--data", "nowhere.csv", "--target", "x"], "nowhere.csv"),
+        (["--drop", "nothing"], "no such column: nothing"),
+        (["--data", "three.csv", "--target", "x"], "two labels"),
+        (["--data", "three.csv", "--target", "y"], "--folds must be from 2 to 1"),
+        (["--sample", "40"], "at least 50 rows"),
+        (["--seed", "-1"], "random_state"),
+    ],
+)
+def test_mistakes_about_outliers_get_one_line(tmp_path, monkeypatch, capsys, arguments, message):
+    (tmp_path / "three.csv").write_text("x,y\n1,1\n2,0\n3,0\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="2"):
+        runpy.run_path(str(OUTLIERS))["main"](arguments)
+    assert message in capsys.readouterr().err
+
+
+def test_the_outliers_name_the_extra_of_a_missing_matplotlib(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    example = runpy.run_path(str(OUTLIERS))
+    options = example["make_parser"]().parse_args(["--picture", str(tmp_path / "picture.png")])
+    with pytest.raises(SystemExit, match=re.escape('pip install "sknorm[examples]"')):
+        example["save_picture"](pd.DataFrame(), "", options)
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is not there")
+def test_outliers_in_real_data(tmp_path):
+    arguments = ["--data", DATA / "taiwan_credit_default.csv.gz", "--target", "default_next_month", "--drop", "ID"]
+    done = run_example(OUTLIERS, tmp_path, *arguments, "--sample", 400, "--folds", 2)
+    rows = check_outliers(done, tmp_path)
+    assert rows["MAD clip, StandardScaler"][3] < rows["StandardScaler"][3]

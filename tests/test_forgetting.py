@@ -10,19 +10,33 @@ import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 from references import aged, assert_moments, exact_moments, kept_rows, oldest_kept
-from registry import SCALERS, assert_same, instances, name_of, sparse_setting
+from registry import SCALERS, assert_same, clips_first, instances, name_of, refusing, sparse_setting
 from sklearn.base import clone
 from strategies import batches, tables
 
 import sknorm
-from sknorm import DecimalScaler, MaxAbsScaler, MeanScaler, MinMaxScaler, RobustScaler, StandardScaler
+from sknorm import (
+    DecimalScaler,
+    MaxAbsScaler,
+    MeanScaler,
+    MinMaxScaler,
+    OutlierClipper,
+    RobustScaler,
+    StandardScaler,
+)
 
 CLASSES = [entry.scaler for entry in SCALERS]
 DECAYING = [scaler for scaler in instances() if getattr(scaler, "half_life", None) is not None]
+# What is clipped first is clipped to bounds that forget alike: others would say what no weights of the scaler say.
+ALIKE = [
+    clone(scaler).set_params(**({"outliers__half_life": scaler.half_life} if clips_first(scaler) else {}))
+    for scaler in DECAYING
+]
 WINDOWED = [scaler for scaler in instances() if scaler.window is not None]
 
 each_class = pytest.mark.parametrize("scaler_class", CLASSES, ids=lambda scaler: scaler.__name__)
 each_decaying = pytest.mark.parametrize("scaler", DECAYING, ids=name_of)
+each_alike = pytest.mark.parametrize("scaler", ALIKE, ids=name_of)
 each_windowed = pytest.mark.parametrize("scaler", WINDOWED, ids=name_of)
 
 # Whole, a fraction, one whose reciprocal rounds up or down to a whole number, and far from any table's length.
@@ -153,13 +167,18 @@ def test_any_split_of_a_decaying_stream_gives_the_same_bits(data):
     assert history_of(stream) == history_of(StandardScaler(half_life=half_life).fit(X))
 
 
-@each_decaying
+@each_alike
 def test_what_is_missing_ages_nothing(scaler, rng):
     X = table(rng)
-    dense = clone(scaler).fit(X)
     spread = np.full((3 * len(X), X.shape[1]), np.nan)
     spread[::3] = X
-    assert history_of(clone(scaler).fit(spread)) == history_of(dense)
+    assert history_of(clone(scaler).fit(spread)) == history_of(clone(scaler).fit(X))
+
+
+@each_decaying
+def test_batches_of_nothing_age_nothing(scaler, rng):
+    X = table(rng)
+    dense = clone(scaler).fit(X)
     before = history_of(dense)
     dense.partial_fit(np.full((5, 6), np.nan))
     dense.partial_fit(X * 100, sample_weight=np.zeros(len(X)))
@@ -167,7 +186,7 @@ def test_what_is_missing_ages_nothing(scaler, rng):
     assert history_of(dense) == before
 
 
-@each_decaying
+@each_alike
 def test_a_column_ages_by_itself(scaler, rng):
     X = table(rng)
     together = clone(scaler).fit(X).transform(X.copy())
@@ -176,14 +195,15 @@ def test_a_column_ages_by_itself(scaler, rng):
         np.testing.assert_array_equal(together[:, [j]], alone)
 
 
-@each_decaying
+@each_alike
 def test_decay_is_explicit_weights(scaler, rng):
     """Through the parameters: the map is that of a scaler that forgets nothing, given the weights by hand."""
     X, half_life = table(rng), scaler.half_life
+    remembers = {name: None for name in scaler.get_params() if name.endswith("half_life")}
     image = clone(scaler).fit(X).transform(X.copy())
     for j, column in enumerate(X.T):
         weights = [float(w) for w in aged(column, np.ones(len(X)), half_life)]
-        by_hand = clone(scaler).set_params(half_life=None).fit(X[:, [j]], sample_weight=weights)
+        by_hand = clone(scaler).set_params(**remembers).fit(X[:, [j]], sample_weight=weights)
         np.testing.assert_allclose(image[:, [j]], by_hand.transform(X[:, [j]].copy()), rtol=1e-9, atol=1e-9)
 
 
@@ -327,7 +347,8 @@ def test_a_column_left_without_a_value_is_as_one_never_seen(scaler, rng):
     stream, never = clone(scaler).fit(X), clone(scaler).fit(gone)
     stream.partial_fit(gone)
     never.partial_fit(gone)
-    for name in ("mean_", "var_", "scale_", "data_min_", "data_max_", "max_abs_", "center_", "n_samples_seen_", "min_"):
+    names = ("mean_", "var_", "scale_", "data_min_", "data_max_", "max_abs_", "center_", "n_samples_seen_", "min_")
+    for name in (*names, "lower_", "upper_"):
         np.testing.assert_array_equal(getattr(stream, name, None), getattr(never, name, None), err_msg=name)
     np.testing.assert_array_equal(stream.transform(X), never.transform(X))
     row = np.array([[3.5, 4.0]])
@@ -389,17 +410,31 @@ def test_infinities_in_rows_that_are_dropped_at_once_are_refused(scaler_class, b
     setting = sparse_setting(scaler_class)
     if form in ("csr", "csc") and setting is None:
         return
-    scaler = scaler_class(**(setting or {}) | {"window": 7})
+    scaler = scaler_class(**(setting or {}) | refusing(scaler_class) | {"window": 7})
     X = FORMS[form](large_then_bad(bad_row))
     weights = np.ones(1000)
     weights[bad_row] = 0
-    scaler.fit([[1.0, 2.0], [3.0, 4.0]])
+    scaler.fit([[-1.0, 2.0], [3.0, -4.0]])
     before = state_of(scaler)
     for verb in (scaler.fit, scaler.partial_fit, scaler.prequential_transform):
         for given_weights in (None, weights):
             with pytest.raises(ValueError, match="infinity"):
                 verb(X, sample_weight=given_weights)
             assert state_of(scaler) == before
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_infinities_in_rows_that_are_dropped_at_once_are_as_if_missing(form):
+    for bad_row in (0, 500, 999):
+        X = large_then_bad(bad_row)
+        missing = FORMS[form](np.where(np.isinf(X), np.nan, X))
+        for verb in ("fit", "partial_fit", "prequential_transform"):
+            clipper, expected = (OutlierClipper("sigma", window=7).fit(X[600:604]) for _ in range(2))
+            getattr(clipper, verb)(FORMS[form](X))
+            getattr(expected, verb)(missing)
+            np.testing.assert_array_equal(clipper.lower_, expected.lower_)
+            np.testing.assert_array_equal(clipper.upper_, expected.upper_)
+            assert clipper.n_clipped_low_[1] == expected.n_clipped_low_[1] + 1
 
 
 @pytest.mark.parametrize("at", [0, 1, 5, 62, 63, 64, 65, 127, 128, 250, 297, 298])
@@ -449,7 +484,12 @@ def test_two_ways_of_forgetting_are_one_too_many(verb):
     assert getattr(scaler.set_params(half_life=None), verb)([[1.0], [2.0]]) is not None
 
 
+def sigma_clipper(**setting):
+    return OutlierClipper("sigma", **setting)
+
+
 CHANGES = [
+    *((sigma_clipper, "half_life", before, after) for before, after in ((None, 3.0), (3.0, None), (3.0, 4.0))),
     (StandardScaler, "half_life", None, 3.0),
     (StandardScaler, "half_life", 3.0, None),
     (StandardScaler, "half_life", 3.0, 4.0),
@@ -468,7 +508,7 @@ def test_how_to_forget_cannot_be_changed_after_fit(scaler_class, name, before, a
     image = scaler.transform(X)
     scaler.set_params(**{name: after})
     state = state_of(scaler)
-    words = f"{name} is {after!r} and was {before!r} when {scaler_class.__name__} was fitted"
+    words = f"{name} is {after!r} and was {before!r} when {type(scaler).__name__} was fitted"
     for call in (lambda: scaler.partial_fit(X), lambda: scaler.prequential_transform(X), scaler.to_json):
         with pytest.raises(ValueError, match=words):
             call()

@@ -53,11 +53,14 @@ LAYERS = {
         "statistics",
     },
     "scalers": {"_base", "_clipping", "_fitted", "_learned", "maps", "statistics"},
+    "_limits": set(),
+    "outliers": {"_base", "_clipping", "_fitted", "_learned", "_limits", "_validation", "maps", "statistics"},
     "groups": {
         "_base",
         "_callbacks",
         "_clipping",
         "_document",
+        "_errors",
         "_fitted",
         "_learned",
         "_prequential",
@@ -83,7 +86,7 @@ LAYERS = {
     "_chunks": {"_stacking"},
     "_steps": {"_base", "_chunks", "grouped"},
     "pipeline": {"_chunks", "_steps", "_tasks", "state"},
-    "__init__": {"_merge", "_version", "grouped", "pipeline", "scalers", "state"},
+    "__init__": {"_merge", "_version", "grouped", "outliers", "pipeline", "scalers", "state"},
 }
 # What the package stands on. Everything else is optional: imported inside the function that needs it.
 REQUIRED = {"joblib", "numpy", "scipy", "sklearn"}

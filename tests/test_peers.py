@@ -62,7 +62,7 @@ def test_same_numbers(name, peer, missing):
     if missing and not other.missing:
         pytest.skip(f"{peer} does not ignore NaN")
     X = table_for(name, missing)
-    expected = ours(name).make().fit_transform(X)
+    expected = ours(name, **dict(other.params)).make().fit_transform(X)
     scaler, table = other.make(), other.table(X)
     actual = np.asarray(scaler.fit(table).transform(table), dtype=np.float64)
     np.testing.assert_allclose(actual, expected, rtol=other.rtol, atol=other.rtol)

@@ -79,8 +79,9 @@ def assert_goes_on_alike(twin, original, X):
     """Fail where two estimators, or what they learn and make from here on, differ in a bit."""
     assert type(twin) is type(original)
     assert vars(twin).keys() == vars(original).keys()
+    parameters = twin.get_params()
     for name, value in original.get_params().items():
-        got = getattr(twin, name)
+        got = parameters[name]
         assert (type(got), repr(got)) == (type(value), repr(value)), name
     for learn in (
         lambda s: s,

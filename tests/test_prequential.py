@@ -11,7 +11,17 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from registry import SCALERS, centres, forgetting, instances, name_of, takes_sparse
+from registry import (
+    SCALERS,
+    centres,
+    clipper_of,
+    forgetting,
+    instances,
+    lasting,
+    name_of,
+    takes_infinities,
+    takes_sparse,
+)
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from strategies import batches, tables
@@ -26,12 +36,14 @@ MB = 1_000_000
 
 def by_rows(scaler):
     """Return the same setting, taken row by row where rows are taken in chunks else."""
-    return scaler.set_params(chunk_size=1) if "chunk_size" in scaler.get_params() else scaler
+    scaler, parameters = clone(scaler), scaler.get_params()
+    return scaler.set_params(**{name: 1 for name in ("chunk_size", "outliers__chunk_size") if name in parameters})
 
 
 SETTINGS = list({name_of(scaler): scaler for scaler in map(by_rows, instances())}.values())
 BY_ROWS = [entry for entry in SCALERS if "chunk_size" not in entry.scaler().get_params()]
-SPARSE = [scaler for scaler in SETTINGS if takes_sparse(scaler)]
+# Bounds of few rows may lie beyond zero, which sparse tables have no room for; test_outliers_in_scalers.py has others.
+SPARSE = [scaler for scaler in SETTINGS if takes_sparse(scaler) and clipper_of(scaler) is None]
 MERGING = [scaler for scaler in SETTINGS if scaler.window is None]
 
 each_setting = pytest.mark.parametrize("scaler", SETTINGS, ids=name_of, indirect=True)
@@ -77,6 +89,8 @@ def assert_same_bits(actual, expected):
 
 def of_the_unseen(scaler, rows):
     """Return what rows become where a column has had no value: 0, or feature_range[0], or x; then clipped."""
+    if getattr(scaler, "limits", None):
+        return np.clip(rows, *scaler.limits)
     low = getattr(scaler, "feature_range", (0.0,))[0]
     scaled = np.where(np.isnan(rows), np.nan, low) if centres(scaler) else rows.astype(np.float64)
     if scaler.clip in (None, False):
@@ -182,10 +196,10 @@ def test_after_a_round_trip_as_json(scaler, X):
 
 @each_setting
 def test_parameters_set_after_fit(scaler, X):
-    """A new parameter counts from the next row on; how to forget is as it was."""
-    late = by_rows(type(scaler)(**forgetting(scaler))).fit(X[:40])
+    """A new parameter counts from the next row on; how to forget, and what is clipped first, is as it was."""
+    late = by_rows(type(scaler)(**lasting(scaler))).fit(X[:40])
     late.transform(X.copy())
-    for name, value in scaler.get_params().items():
+    for name, value in scaler.get_params(deep=False).items():
         setattr(late, name, value)
     assert_as_row_by_row(late, [X[40:]], X[40:])
 
@@ -202,7 +216,11 @@ def test_frames(scaler, X):
             assert type(scaled) is kind
             assert_same_bits(np.asarray(scaled, dtype=np.float64), expected)
             if container != "default":
-                likewise = clone(scaler).set_params(copy=True).set_output(transform=container).fit_transform(frame)
+                likewise = (
+                    clone(scaler)
+                    .set_output(transform=container)
+                    .fit_transform(frame.clone() if source == "polars" else frame.copy())
+                )
                 assert list(scaled.columns) == list(likewise.columns)
             if container == source == "pandas":
                 assert scaled.index.equals(frame.index)
@@ -352,6 +370,8 @@ def test_a_column_without_a_value_so_far(scaler):
         expected = np.full(3, float(getattr(scaler, "feature_range", [0.0])[0]))
     else:
         expected = np.array([0.25, 5.0, -3.5])
+    if getattr(scaler, "limits", None):
+        expected = np.clip(expected, *scaler.limits)
     if isinstance(scaler.clip, tuple):
         expected = np.clip(expected, *scaler.clip)
     elif scaler.clip_mode == "soft":
@@ -444,7 +464,7 @@ def test_a_chunk_is_scaled_by_what_was_before_it(rng):
 
 
 @pytest.mark.parametrize("fitted", [False, True], ids=["unfitted", "fitted"])
-@pytest.mark.parametrize("scaler", instances(), ids=name_of, indirect=True)
+@pytest.mark.parametrize("scaler", [s for s in instances() if not takes_infinities(s)], ids=name_of, indirect=True)
 def test_an_infinity_in_any_block_leaves_no_trace(scaler, X, fitted):
     """Whatever else is refused, test_laws.py and test_bad_input.py see to it."""
     if fitted:
@@ -460,7 +480,7 @@ def test_an_infinity_in_any_block_leaves_no_trace(scaler, X, fitted):
 
 @pytest.mark.parametrize(
     "scaler",
-    [scaler for scaler in SETTINGS if isinstance(scaler, StandardScaler | MinMaxScaler | MeanScaler)],
+    [s for s in SETTINGS if isinstance(s, StandardScaler | MinMaxScaler | MeanScaler) and s.outliers is None],
     ids=name_of,
     indirect=True,
 )
@@ -500,6 +520,8 @@ def test_a_variance_that_overflows_on_the_way_is_refused_as_row_by_row(setting, 
 @pytest.mark.parametrize("name", ["clip", "window", "copy"])
 def test_a_bad_parameter_set_after_fit_is_refused(scaler_class, name, X):
     scaler = scaler_class().fit(X)
+    if name not in scaler.get_params():
+        name = "fold"
     scaler.set_params(**{name: -1.0})
     before = state_of(scaler)
     with pytest.raises(ValueError, match=name):
@@ -515,7 +537,10 @@ def test_a_bad_parameter_set_after_fit_is_refused(scaler_class, name, X):
 @each_class
 def test_the_output_stands_alone(scaler_class, layout, copy_parameter, X):
     table = LAYOUTS[layout](X)
-    scaled = by_rows(scaler_class(copy=copy_parameter)).prequential_transform(table)
+    scaler = scaler_class()
+    if "copy" in scaler.get_params():
+        scaler.set_params(copy=copy_parameter)
+    scaled = by_rows(scaler).prequential_transform(table)
     assert type(scaled) is np.ndarray
     assert scaled.flags.writeable
     assert not np.shares_memory(scaled, table)

@@ -9,10 +9,10 @@ from sklearn.base import clone
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from sknorm._base import Scaler
-from sknorm._fitted import column_attributes, fitted, whole_numbers
+from sknorm._fitted import fitted, whole_numbers
 from sknorm._learned import Learned
 from sknorm.groups.batch import Known
-from sknorm.groups.frame import frame_of
+from sknorm.groups.frame import cell_attributes, frame_of
 
 
 class GroupAttributes:
@@ -51,9 +51,9 @@ class GroupAttributes:
     def __getattr__(self, name: str) -> Any:
         if name.endswith("_") and not name.startswith("_") and "_learned" in self.__dict__:
             known = self._learned
-            compute = column_attributes(type(known.scaler)).get(name)
+            compute = cell_attributes(known.scaler).get(name)
             if compute is not None:
-                cells = compute(known.scaler, known.groups.snapshot().statistic.now().own)
+                cells = compute(known.groups.snapshot().statistic.now())
                 if cells is not None:
                     cells.setflags(write=False)
                 return cells

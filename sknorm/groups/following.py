@@ -65,7 +65,7 @@ def scale_so_far(known: Known, policy: Policy, batch: Batch) -> npt.NDArray[Any]
     if none.any() and by_all.any():
         affine: Affine = known.scaler._derive(everything)
         plain = Affine(neutral(affine.centre, none, 0.0), neutral(affine.scale, none, 1.0), affine.gain, affine.shift)
-        X = batch.X if affine.centre is None else np.where(np.isnan(batch.X), batch.X, batch.X.dtype.type(0))
+        X = batch.X if affine.centre is None else np.where(np.isfinite(batch.X), batch.X.dtype.type(0), batch.X)
         constant = known.scaler._bounded(plain, none.shape, known.scaler._bounds_of(found.everything.now))(X)
         cells = by_all[:, np.newaxis] & none & np.isnan(scaled)
         scaled[cells] = constant[cells]

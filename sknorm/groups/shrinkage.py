@@ -70,7 +70,7 @@ def bounds_of(scaler: Scaler, policy: Policy, now: Any, everything: Any) -> Boun
 
     def pull(end: Values, of_all: Values) -> Values:
         end = np.where(np.isinf(end) & (share < 1), of_all, end)
-        return np.where(np.isinf(of_all), end, pulled(end, of_all, share))
+        return np.where(np.isinf(of_all), end, mixed(end, of_all, share))
 
     return own._replace(low=pull(own.low, whole.low), high=pull(own.high, whole.high))
 
@@ -98,12 +98,15 @@ def spread_of(statistic: Any, affine: Affine) -> Values:
 
 def pulled(own: Values | None, whole: Values | None, share: Values) -> Values | None:
     """Return parameters of which so much is a group's own, and the rest that of all rows."""
-    if own is None or whole is None:
-        return None
+    return None if own is None or whole is None else mixed(own, whole, share)
+
+
+def mixed(own: Values, whole: Values, share: Values) -> Values:
+    """Return the mean of two values of which the first has this share; itself where it has all or nothing."""
     with np.errstate(over="ignore", invalid="ignore"):
-        mixed = whole + share * (own - whole)
-        mixed = np.where(np.isfinite(mixed), mixed, share * own + (1 - share) * whole)  # the difference overflows
-    return np.where(share == 1, own, np.where(share == 0, whole, mixed))
+        mean = whole + share * (own - whole)
+        mean = np.where(np.isfinite(mean), mean, share * own + (1 - share) * whole)  # the difference overflows
+    return np.where(share == 1, own, np.where(share == 0, whole, mean))
 
 
 def filled(affine: Affine, known: NDArray[np.bool_], other: Affine) -> Affine:

@@ -46,8 +46,8 @@ class DecimalScaler(MaxAbsAttributes, Scaler):
         ``10^j``.
     n_samples_seen_ : int or float
         The number of rows (the sum of their weights), with a `window` of those that count now.
-    outliers_ : OutlierClipper
-        With ``outliers``, that clipper, fitted: a copy with its bounds and counts.
+    outliers_ : OutlierClipper or None
+        A copy of ``outliers``, fitted: its bounds and counts.
     n_features_in_ : int
         The number of features.
     feature_names_in_ : ndarray of shape (n_features,)

@@ -43,8 +43,8 @@ class MaxAbsScaler(MaxAbsAttributes, Scaler):
         The same, with 1 in place of (nearly) zero.
     n_samples_seen_ : int or float
         The number of rows (the sum of their weights), with a `window` of those that count now.
-    outliers_ : OutlierClipper
-        With ``outliers``, that clipper, fitted: a copy with its bounds and counts.
+    outliers_ : OutlierClipper or None
+        A copy of ``outliers``, fitted: its bounds and counts.
     n_features_in_ : int
         The number of features.
     feature_names_in_ : ndarray of shape (n_features,)

@@ -11,7 +11,7 @@ from scipy.special import ndtri
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sknorm._base import Scaler
-from sknorm._clipping import check_pair
+from sknorm._clipping import check_quantile_range
 from sknorm._fitted import EPS, constant_as, fitted_columns
 from sknorm._learned import refuse_overflow
 from sknorm.maps import Affine
@@ -71,8 +71,8 @@ class RobustScaler(Scaler):
         The divisors; None if ``with_scaling=False``.
     n_samples_seen_ : int or float
         The number of rows (the sum of their weights), with a `window` of those that count now.
-    outliers_ : OutlierClipper
-        With ``outliers``, that clipper, fitted: a copy with its bounds and counts.
+    outliers_ : OutlierClipper or None
+        A copy of ``outliers``, fitted: its bounds and counts.
     n_features_in_ : int
         The number of features.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -137,10 +137,8 @@ class RobustScaler(Scaler):
         self.outliers = outliers
 
     def _check_parameters(self) -> None:
-        check_pair("quantile_range", self.quantile_range)
+        check_quantile_range(self.quantile_range)
         low, high = self.quantile_range
-        if not 0 <= low <= high <= 100:
-            raise ValueError(f"Invalid quantile range: {self.quantile_range}")
         if self.unit_variance and self.scale == "iqr" and not 0 < low < high < 100:
             raise ValueError(
                 f"unit_variance=True needs a quantile_range with 0 < low < high < 100, not {self.quantile_range}: "

@@ -59,8 +59,8 @@ class StandardScaler(Scaler):
     n_samples_seen_ : int, float or ndarray of shape (n_features,)
         The number of values (the sum of their weights) of every column, one number where all are equal. With a
         `half_life`, the sum of the weights that are left; with a `window`, of the values in rows that count now.
-    outliers_ : OutlierClipper
-        With ``outliers``, that clipper, fitted: a copy with its bounds and counts.
+    outliers_ : OutlierClipper or None
+        A copy of ``outliers``, fitted: its bounds and counts.
     n_features_in_ : int
         The number of features.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -160,7 +160,7 @@ class StandardScaler(Scaler):
         Raises
         ------
         ValueError
-            If X holds an infinity, or has another width than the data that was learned from.
+            If X holds an infinity that is not clipped first, or has another width than the data that was learned from.
         """
         return self._transform(X, self.copy if copy is None else copy)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeVar
 
@@ -27,6 +27,9 @@ LARGEST = float(np.finfo(np.float64).max)
 
 # The median absolute deviation of the standard normal distribution.
 MAD_OF_NORMAL = 0.67449
+
+# A spread is zero if it is no more than this beside the values that it is of: so much may be rounding.
+ROUNDING = 10 * float(np.finfo(np.float64).eps)
 
 # What takes the place of an IQR that is zero.
 WIDER = (0.05, 0.95)
@@ -88,26 +91,29 @@ class Bounds(NamedTuple):
             return self._outside_sparse(summed(X), low, high, sample_weight)
         if sample_weight is None and codes is None:
             counts = fenced_chunks(X, self, False, False)
-            return sum(below for _, below, _ in counts)[None], sum(above for *_, above in counts)[None]
+            below, above = (np.sum([chunk[i] for chunk in counts], axis=0)[np.newaxis] for i in (1, 2))
+            return below, above
         group = np.zeros(X.shape[0], np.intp) if codes is None else codes
         found = []
         for beyond in (low[group] > X, high[group] < X):
             rows, columns = np.nonzero(beyond)
             weights = None if sample_weight is None else sample_weight[rows]
-            found.append(np.bincount(group[rows] * shape[1] + columns, weights, low.size).astype(float).reshape(shape))
+            found.append(
+                np.bincount(group[rows] * shape[1] + columns, weights, low.size).astype(np.float64).reshape(shape)
+            )
         return found[0], found[1]
 
     def _outside_sparse(self, X: Any, low: Values, high: Values, weights: Values | None) -> tuple[Values, Values]:
         implicit = entries_of(without_infinities(X), weights, None, 1).implicit
         stored = X.tocoo()
         weight = None if weights is None else weights[stored.row]
-        found = []
+        found: list[Values] = []
         for beyond, zero in (
             (stored.data < low[0, stored.col], low > 0),
             (stored.data > high[0, stored.col], high < 0),
         ):
             counts = np.bincount(stored.col[beyond], None if weight is None else weight[beyond], X.shape[1])
-            found.append(counts + np.where(zero, implicit, 0.0))
+            found.append(np.where(zero, implicit, 0.0) + counts.astype(np.float64))
         return found[0], found[1]
 
 
@@ -116,6 +122,14 @@ class FenceRule:
     """How bounds are made of a statistic; see `OutlierClipper` for the parameters.
 
     ``limits`` are triples of a column, a low and a high bound; the column None means all.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sknorm.statistics import FenceRule, Moments
+    >>> bounds = FenceRule("sigma", fold=3.0).bounds(Moments.of(np.array([[1.0], [3.0]])))
+    >>> bounds.low, bounds.high
+    (array([[-1.]]), array([[5.]]))
     """
 
     method: Literal["sigma", "iqr", "mad", "quantile", "limits"]
@@ -147,17 +161,17 @@ class FenceRule:
         return Bounds(low, high, self.drops, self.takes)
 
     def _sigma(self, moments: Any) -> tuple[Values, Values]:
-        spread = np.sqrt(moments.variance())
-        return self._around(moments.mean, moments.mean, spread)
+        return self._around(moments.mean, moments.mean, rounded(np.sqrt(moments.variance()), moments.mean))
 
     def _mad(self, quantiles: Any) -> tuple[Values, Values]:
         median = quantiles.quantile(0.5)
-        spread = widened(quantiles.mad() / MAD_OF_NORMAL, lambda: apart(quantiles, (0.25, 0.75)))
+        spread = rounded(quantiles.mad() / MAD_OF_NORMAL, median)
+        spread = widened(spread, lambda: apart(*quantiles.quantiles((0.25, 0.75))))
         return self._around(median, median, widest(spread, quantiles))
 
     def _iqr(self, quantiles: Any) -> tuple[Values, Values]:
         low, high = quantiles.quantiles((0.25, 0.75))
-        return self._around(low, high, widest(high - low, quantiles))
+        return self._around(low, high, widest(apart(low, high), quantiles))
 
     def _around(self, low: Values, high: Values, spread: Values) -> tuple[Values, Values]:
         reach = np.where(spread > 0, self.fold * spread, np.nan)
@@ -165,9 +179,9 @@ class FenceRule:
 
     def _quantile(self, quantiles: Any) -> tuple[Values, Values]:
         low, high = quantiles.quantiles(self.probabilities)
-        narrow = ~(low < high)
+        narrow = ~(apart(low, high) > 0)
         low, high = np.where(narrow, quantiles.min, low), np.where(narrow, quantiles.max, high)
-        constant = ~(low < high)
+        constant = ~(apart(low, high) > 0)
         return np.where(constant, np.nan, low), np.where(constant, np.nan, high)
 
     def _limits(self, statistic: Any) -> tuple[Values, Values]:
@@ -180,10 +194,14 @@ class FenceRule:
         return low, high
 
 
-def apart(quantiles: Any, pair: Sequence[float]) -> Values:
-    """Return the distance of two quantiles."""
-    low, high = quantiles.quantiles(pair)
-    return high - low
+def rounded(spread: Values, centre: Values) -> Values:
+    """Return the spread of values about a centre, zero where it may be rounding."""
+    return np.where(spread <= ROUNDING * np.abs(centre), 0.0, spread)
+
+
+def apart(low: Values, high: Values) -> Values:
+    """Return the distance of two quantiles, zero where it may be rounding."""
+    return rounded(high - low, np.maximum(-low, high))
 
 
 def widened(spread: Values, wider: Callable[[], Values]) -> Values:
@@ -194,8 +212,8 @@ def widened(spread: Values, wider: Callable[[], Values]) -> Values:
 
 def widest(spread: Values, quantiles: Any) -> Values:
     """Return the spread; where it is zero the distance of the outer quantiles, and where that is too the range."""
-    spread = widened(spread, lambda: apart(quantiles, WIDER))
-    return widened(spread, lambda: quantiles.max - quantiles.min)
+    spread = widened(spread, lambda: apart(*quantiles.quantiles(WIDER)))
+    return widened(spread, lambda: apart(quantiles.min, quantiles.max))
 
 
 def without_infinities(X: Any) -> Any:

@@ -16,6 +16,8 @@ from sknorm.statistics.quantiles import Quantiles
 
 Values = NDArray[np.float64]
 
+DEFAULT = FenceRule("iqr", 1.5)
+
 
 class Composed(Statistic):
     """A statistic that consists of others, its ``PARTS``, and of ``COUNTS`` of shape (n_groups, n_features).
@@ -120,7 +122,7 @@ class Fenced(Composed):
     >>> from sknorm.statistics import Fenced, FenceRule
     >>> learned = Fenced.zero(1, 1, rule=FenceRule("iqr", fold=1.5)).after(np.array([[1.0], [2.0], [3.0], [90.0]]))
     >>> learned.bounds().high, learned.above
-    (array([[60.]]), array([[1.]]))
+    (array([[59.25]]), array([[1.]]))
     """
 
     __slots__ = ("above", "below", "rule", "spread")
@@ -139,7 +141,7 @@ class Fenced(Composed):
         return type(self), (self.spread, self.rule, self.below, self.above)
 
     @classmethod
-    def zero(cls, n_groups: int, n_features: int, *, rule: FenceRule = FenceRule("iqr", 1.5)) -> Self:
+    def zero(cls, n_groups: int, n_features: int, *, rule: FenceRule = DEFAULT) -> Self:
         """Return the statistic of no rows, where nothing is forgotten."""
         return cls.of_spread(rule.kind.zero(n_groups, n_features), rule, n_features)
 

@@ -387,7 +387,7 @@ def test_each_row_has_the_map_of_its_group(which, dtype, d, rng):
 
 
 def test_programs_check_codes(rng):
-    program = _apply.Program([_apply.STAGE_DIVIDE], np.ones((1, 6, 3, 2)))
+    program = _apply.Program([_apply.STAGE_DIVIDE], np.ones((1, _apply.N_PARAMETERS, 3, 2)))
     X = rng.normal(size=(4, 2))
     for wrong in (np.zeros(4, np.int32), np.zeros(8, np.intp)[::2], np.zeros(3, np.intp)):
         with pytest.raises(ValueError, match="codes must be n contiguous intp"):
