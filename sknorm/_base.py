@@ -144,10 +144,10 @@ class Scaler(Prequential, OneToOneFeatureMixin, TransformerMixin, Learner):
     @fitted
     def outliers_(self) -> Any:
         """The clipper, fitted."""
-        history = self._learned.history
-        if self.outliers is None or not isinstance(history, Clipped):
+        learned: Learned = self._learned  # once: another thread may be learning
+        if self.outliers is None or not isinstance(learned.history, Clipped):
             return None
-        return self.outliers._fitted_as(history.fenced, self._learned.n_rows, self)
+        return self.outliers._fitted_as(learned.history.fenced, learned.n_rows, self)
 
     # Transforming.
 
@@ -207,7 +207,7 @@ class Scaler(Prequential, OneToOneFeatureMixin, TransformerMixin, Learner):
     def _check_all_parameters(self) -> None:
         super()._check_all_parameters()
         if self.outliers is not None:
-            if not hasattr(self.outliers, "_check_inside"):
+            if isinstance(self.outliers, type) or not hasattr(self.outliers, "_check_inside"):
                 raise InvalidParameterError(
                     f"The 'outliers' parameter of {type(self).__name__} must be an OutlierClipper or None. "
                     f"Got {self.outliers!r} instead."

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from sknorm._callbacks import CallbackSupportMixin, Subtask, as_task
 from sknorm._document import Node
 from sknorm._learned import Learned, weight_of
-from sknorm._validation import as_float32, check_table, check_weights, is_plain
+from sknorm._validation import as_float32, check_table, check_weights, is_plain, plain_parameters
 from sknorm.state import Persistent
 from sknorm.statistics import Statistic, Unordered
 from sknorm.statistics.decayed import decay_over
@@ -319,15 +319,6 @@ class Learner(Persistent, CallbackSupportMixin, BaseEstimator):
         except ValueError as error:
             raise ValueError(f"{fields} does not fit {type(self).__name__}: {error}") from None
         self.__dict__["_learned"] = learned
-
-
-def plain_parameters(estimator: Any) -> dict[str, Any]:
-    """Return the parameters, those of estimators within by their values, so that equal ones compare equal."""
-    own = {
-        name: type(value).__name__ if hasattr(value, "get_params") else value
-        for name, value in estimator.get_params(deep=False).items()
-    }
-    return own | {name: value for name, value in estimator.get_params().items() if name not in own}
 
 
 def refuse_sparse(estimator: Learner, X: Any, verb: str) -> None:

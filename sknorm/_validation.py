@@ -221,3 +221,12 @@ def as_float32(X: Any, takes_infinities: bool = False) -> Any:
     ):  # the kernels would name their own dtype
         raise infinity_error(X.dtype)
     return X.astype(np.float32)
+
+
+def plain_parameters(estimator: Any) -> dict[str, Any]:
+    """Return the parameters, those of estimators within by their values, so that equal ones compare equal."""
+    own = {
+        name: type(value).__name__ if hasattr(value, "get_params") else value
+        for name, value in estimator.get_params(deep=False).items()
+    }
+    return own | {name: value for name, value in estimator.get_params().items() if name not in own}

@@ -24,6 +24,7 @@ from sknorm._validation import (
     check_width,
     container_of,
     in_container,
+    plain_parameters,
     with_values,
 )
 from sknorm.groups.attributes import GroupAttributes
@@ -514,7 +515,7 @@ class GroupedScaler(GroupAttributes, TransformerMixin, Persistent, CallbackSuppo
         known = self._learned
         own = {name: value for name, value in self.get_params(deep=False).items() if name not in ("scaler", "by")}
         own |= {"by": known.columns and known.columns.keys, "scaler": type(known.scaler).__name__}
-        return own | {f"scaler__{name}": value for name, value in known.scaler.get_params().items()}
+        return own | {f"scaler__{name}": value for name, value in plain_parameters(known.scaler).items()}
 
     def __copy__(self) -> Self:
         """Return a shallow copy that learns on its own: what was learned changes in place."""

@@ -307,7 +307,8 @@ class Dict:
 
     def prequential_transform(self, X, keys, weights=None):
         """Return rows, each scaled by what was known before it, or before its chunk."""
-        size = getattr(self.scaler, "chunk_size", 1) if isinstance(self.scaler, sknorm.RobustScaler) else 1
+        chunks = [s for s in (self.scaler, self.scaler.outliers) if "chunk_size" in (s.get_params() if s else {})]
+        size = min((s.chunk_size for s in chunks), default=1)
         weights, parts = np.ones(len(X)) if weights is None else weights, []
         if self.everything is None:
             self.everything = Rows(self.scaler, X.shape[1])
@@ -315,7 +316,7 @@ class Dict:
             rows = slice(start, start + size)
             parts.append(self.transform(X[rows], keys[rows], so_far=True))
             # The kernel's rows are one batch; chunks are one after another.
-            self.learn(X[rows], keys[rows], weights[rows], fold=isinstance(self.scaler, sknorm.RobustScaler))
+            self.learn(X[rows], keys[rows], weights[rows], fold=bool(chunks))
         self.fold()
         return np.vstack(parts)
 

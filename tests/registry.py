@@ -166,6 +166,12 @@ def clips_first(scaler: Any) -> bool:
     return scaler.outliers is not None
 
 
+def without_clippers(entry: Entry) -> list[Any]:
+    """Return a fresh scaler for every setting of an entry that clips no outliers first."""
+    scalers = [entry.scaler(**setting) for setting in ({}, *entry.settings)]
+    return [scaler for scaler in scalers if clipper_of(scaler) is None]
+
+
 def lasting(scaler: Any) -> dict[str, Any]:
     """Return the parameters that only `fit` takes, as they are set."""
     parameters = scaler.get_params(deep=False)

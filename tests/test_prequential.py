@@ -15,7 +15,6 @@ from registry import (
     SCALERS,
     centres,
     clipper_of,
-    forgetting,
     instances,
     lasting,
     name_of,

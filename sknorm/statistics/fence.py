@@ -232,6 +232,7 @@ def learned_without_infinities(learn: Callable[[Any], Learned], X: Any) -> Learn
     try:
         return learn(X)
     except ValueError:
+        X = summed(X) if sp.issparse(X) else X
         present = without_infinities(X)
         if present is X:
             raise
