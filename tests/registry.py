@@ -72,13 +72,11 @@ SCALERS = (
         (
             {"method": "sigma"},
             {"method": "sigma", "fold": 1.0, "half_life": 3.0},
-            {"method": "mad", "infinite": "error"},
+            {"method": "mad", "infinite": "error", "tail": "left"},
             {"method": "quantile", "quantile_range": (5.0, 80.0)},
             {"method": "limits", "limits": (-1.0, 2.0)},
             {"fold": 0.5, "tail": "right", "action": "missing"},
-            {"method": "mad", "tail": "left", "chunk_size": 1},
             {"window": 7},
-            {"window": 10_000},
         ),
     ),
     Entry(
@@ -124,7 +122,6 @@ SCALERS = (
             {"half_life": 100, "ddof": 1},
             {"half_life": 2.5, "with_mean": False, "clip": 1.5},
             {"outliers": OutlierClipper()},
-            STRICT,
             SIGMA | {"with_mean": False, "half_life": 3.0},
         ),
     ),

@@ -16,9 +16,7 @@ from sknorm._fitted import EPS, constant_as, fitted_columns
 from sknorm._learned import refuse_overflow
 from sknorm.maps import Affine
 from sknorm.statistics import Quantiles
-
-# The median absolute deviation of the standard normal distribution.
-MAD_OF_NORMAL = 0.67449
+from sknorm.statistics.fence import MAD_OF_NORMAL
 
 
 class RobustScaler(Scaler):

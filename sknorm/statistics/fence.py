@@ -51,22 +51,21 @@ class Bounds(NamedTuple):
         """Return a batch as it is to be learned from, in double, each row within the bounds of its group."""
         if sp.issparse(X):
             return self._fenced_sparse(X)
-        low, high, to_low, to_high = self._program()
+        low, high, to_low, to_high = self._ends()
         parameters = np.empty((1, _apply.N_PARAMETERS, *low.shape))
         parameters[0, 6:] = low, high, to_low, to_high
         program = _apply.Program((_apply.STAGE_FENCE,), parameters)
-        out = X if X.dtype == np.float64 else X.astype(np.float64)
-        X, out = out, (np.empty_like(X, subok=False) if out is X else out)
-        n_samples = X.shape[0]
+        rows, n_samples = X.astype(np.float64, copy=False), X.shape[0]
+        out = np.empty_like(rows, subok=False) if X.dtype == np.float64 else rows
         step = max(1, -(-n_samples // effective_n_threads()))
         map_chunks(
-            lambda start: program(X, out, start, min(start + step, n_samples), codes),
+            lambda start: program(rows, out, start, min(start + step, n_samples), codes),
             range(0, n_samples, step),
-            X.nbytes,
+            rows.nbytes,
         )
         return out
 
-    def _program(self) -> tuple[Values, Values, Values, Values]:
+    def _ends(self) -> tuple[Values, Values, Values, Values]:
         """Return finite bounds, beyond which infinities always are, and what replaces what lies outside."""
         none_low, none_high = self.drops | np.isinf(self.low), self.drops | np.isinf(self.high)
         low, high = np.maximum(self.low, -LARGEST), np.minimum(self.high, LARGEST)
@@ -80,13 +79,13 @@ class Bounds(NamedTuple):
                 "would all be stored; convert X to a dense array."
             )
         X = summed(X).astype(np.float64)
-        low, high, to_low, to_high = (end[0, columns_of(X)] for end in self._program())
+        low, high, to_low, to_high = (end[0, columns_of(X)] for end in self._ends())
         X.data = np.where(X.data > high, to_high, np.where(X.data < low, to_low, X.data))
         return X
 
     def outside(self, X: Any, sample_weight: Values | None = None, codes: Codes = None) -> tuple[Values, Values]:
         """Return the weight of the values of a batch below and above the bounds, each (n_groups, n_features)."""
-        shape, (low, high, *_) = self.low.shape, self._program()
+        shape, (low, high, *_) = self.low.shape, self._ends()
         if sp.issparse(X):
             return self._outside_sparse(summed(X), low, high, sample_weight)
         if sample_weight is None and codes is None:
