@@ -300,6 +300,8 @@ class OutlierClipper(Scaler):
     def _check_overflow(self, statistic: Fenced, names: Any) -> None:
         if self.method == "sigma":
             refuse_overflowing_moments(statistic.spread, names)
+        elif self.method == "limits":
+            statistic.bounds()  # which has a column for each, also if it comes from a document
 
     # Transforming.
 

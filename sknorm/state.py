@@ -265,10 +265,17 @@ def write_parameter(value: Any, path: str, depth: int) -> Any:
         entries = [write_parameter(entry, f"{path}[{i}]", depth + 1) for i, entry in enumerate(value)]
         return {"tuple": entries} if isinstance(value, tuple) else entries
     if isinstance(value, dict):
-        return {"dict": [[write_parameter(entry, path, depth + 1) for entry in item] for item in value.items()]}
+        return {"dict": [write_item(*item, path, depth + 1) for item in value.items()]}
     if hasattr(value, "get_params") and not isinstance(value, type):
         return write_estimator(value, path, depth + 1)
     raise TypeError(f"{path} is a {type(value).__module__}.{type(value).__qualname__}, which a document does not hold.")
+
+
+def write_item(key: Any, value: Any, path: str, depth: int) -> list[Any]:
+    """Return a key of a dict and its value."""
+    if not isinstance(key, (str, int, np.integer)) or isinstance(key, bool):
+        raise TypeError(f"{path} has the key {key!r}; a document holds dicts by strings and integers.")
+    return [write_parameter(key, path, depth), write_parameter(value, f"{path}[{key!r}]", depth)]
 
 
 def read_parameter(node: Node, depth: int) -> Any:

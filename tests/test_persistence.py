@@ -306,7 +306,9 @@ def test_no_document_says_where_a_cache_is(tmp_path):
     [
         (lambda: StreamingPipeline([("a", None), ("pca", PCA())]), TypeError, r"parameters.steps\[1\]\[1\] is a skle"),
         (lambda: Steps(PCA), TypeError, r"parameters.steps is a abc.ABCMeta, which a document does not hold"),
-        (lambda: Steps({"a": 1}), TypeError, r"parameters.steps is a builtins.dict, which a document does not hold"),
+        (lambda: Steps({"a": {1, 2}}), TypeError, r"parameters.steps\['a'\] is a builtins.set, which a document does"),
+        (lambda: Steps({1.5: 1}), TypeError, r"parameters.steps has the key 1.5; a document holds dicts by strings"),
+        (lambda: Steps({True: 1}), TypeError, r"parameters.steps has the key True; a document holds dicts by strings"),
         (lambda: Steps(1 + 2j), TypeError, r"parameters.steps is a builtins.complex"),
         (lambda: Steps(np.arange(3)), TypeError, r"parameters.steps is a numpy.ndarray"),
         (lambda: Steps(2**63), ValueError, r"parameters.steps is an integer of more than 64 bits; give a float"),
