@@ -17,7 +17,7 @@ from sknorm._fitted import fitted
 from sknorm._learned import Learned, refuse_overflow
 from sknorm._learning import Learner, refuse_sparse
 from sknorm._prequential import Prequential
-from sknorm._validation import as_float32, check_scaled, is_plain
+from sknorm._validation import as_float32, check_scaled, is_plain, within_float16
 from sknorm.maps import Affine, Chain, Map
 from sknorm.statistics import Clipped, Extremes, Statistic
 from sknorm.statistics.rule import Rule
@@ -122,7 +122,10 @@ class Scaler(Prequential, OneToOneFeatureMixin, TransformerMixin, Learner):
 
     def _check_memory(self, history: Any, names: Any) -> None:
         super()._check_memory(history, names)
-        same = (self.outliers is not None) == isinstance(history, Clipped)
+        had_outliers = history.own is not history
+        if self.outliers is None and not had_outliers:
+            return
+        same = had_outliers == (self.outliers is not None)
         if same and self.outliers is not None:
             self.outliers._check_memory(history.fenced, names)
             same = history.fenced.rule == self.outliers._fence_rule(names)
@@ -137,6 +140,9 @@ class Scaler(Prequential, OneToOneFeatureMixin, TransformerMixin, Learner):
         if self.outliers is not None:
             self.outliers._check_overflow(now.fenced, names)
 
+    def _check_in_groups(self, owner: str) -> None:
+        """Raise where the scaler cannot be that of a `GroupedScaler`."""
+
     def _bounds_of(self, now: Any) -> Any:
         """Return the bounds that values are fenced in by first, None where there are none."""
         return now.bounds()
@@ -147,7 +153,7 @@ class Scaler(Prequential, OneToOneFeatureMixin, TransformerMixin, Learner):
         learned: Learned = self._learned  # once: another thread may be learning
         if self.outliers is None or not isinstance(learned.history, Clipped):
             return None
-        return self.outliers._fitted_as(learned.history.fenced, learned.n_rows, self)
+        return self.outliers._fitted_as(learned.history, learned.n_rows, self)
 
     # Transforming.
 
@@ -237,15 +243,16 @@ class Scaler(Prequential, OneToOneFeatureMixin, TransformerMixin, Learner):
         if sp.issparse(X):
             return self._apply_sparse(map_, X, copy)
         if X.dtype == np.float16:
-            return map_(as_float32(X, map_.takes_infinities())).astype(np.float16)
+            out = map_(as_float32(X, map_.takes_infinities))
+            return (within_float16(out) if map_.takes_infinities else out).astype(np.float16)
         return map_(X, None if copy or not X.flags.writeable else X)
 
     def _apply_sparse(self, map_: Map, X: Any, copy: bool) -> Any:
         self._refuse_unless_zero_stays(map_, X.shape[1])
-        single = as_float32(X, map_.takes_infinities())
+        single = as_float32(X, map_.takes_infinities)
         fresh = single is not X
         if not single.has_canonical_format:
-            whole = summed(single) if map_.takes_infinities() else canonical(single)
+            whole = summed(single) if map_.takes_infinities else canonical(single)
             if not isinstance(map_, Affine):
                 single, fresh = whole, True  # a value stored in two parts is clipped as one
         in_place = fresh or (not copy and X.data.flags.writeable)

@@ -27,23 +27,36 @@ def limits_of(limits: Any) -> tuple[Limit, ...]:
 
 def pair_of(pair: Any) -> tuple[float, float]:
     """Return two bounds, ∓infinity in place of None."""
-    known = isinstance(pair, (tuple, list)) and len(pair) == 2
-    if known and all(bound is None or (isinstance(bound, Real) and not math.isnan(bound)) for bound in pair):
-        low = -math.inf if pair[0] is None else float(pair[0])
-        high = math.inf if pair[1] is None else float(pair[1])
-        if low <= high:
-            return low, high
+    if isinstance(pair, (tuple, list)) and len(pair) == 2:
+        if all(bound is None or isinstance(bound, Real) for bound in pair):
+            low, high = (as_float(bound, open_) for bound, open_ in zip(pair, (-math.inf, math.inf), strict=True))
+            if low <= high and low < math.inf and high > -math.inf:
+                return low, high
     raise ValueError(f"limits must be pairs (low, high) of numbers or None with low <= high, not {pair!r}.")
+
+
+def as_float(bound: Any, open_: float) -> float:
+    """Return a bound, or what it is on an open side; NaN for an integer that no float holds."""
+    try:
+        return open_ if bound is None else float(bound)
+    except OverflowError:
+        return math.nan
 
 
 def placed(limits: tuple[Limit, ...], names: Any) -> tuple[Limit, ...]:
     """Return limits whose columns are positions; ``names`` are those of the columns, if they have any."""
-    named, found = [] if names is None else list(names), []
+    if all(column is None for column, _, _ in limits):
+        return limits
+    places = {} if names is None else {name: place for place, name in enumerate(names)}
+    found: dict[Any, Limit] = {}
     for column, low, high in limits:
-        if isinstance(column, str) and column not in named:
+        if isinstance(column, str) and column not in places:
             raise ValueError(f"limits has bounds for the column {column!r}, which X does not have.")
-        found.append((named.index(column) if isinstance(column, str) else column, low, high))
-    return tuple(found)
+        place = places[column] if isinstance(column, str) else column
+        if place in found:
+            raise ValueError(f"limits has two pairs for one column, the second by {column!r}; give one.")
+        found[place] = (place, low, high)
+    return tuple(found.values())
 
 
 def as_parameter(limits: tuple[Limit, ...]) -> Any:

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from sknorm._callbacks import Subtask, as_task
-from sknorm._clipping import bound_of
+from sknorm._clipping import bound_of, fence_maps
 from sknorm._learned import Learned, Weights, weight_of
 from sknorm._stacking import stacked
 from sknorm._validation import as_float32, check_weights, in_container
@@ -57,18 +57,21 @@ class Prequential:
         table, names = self._enter(X, first)
         weights = check_weights(sample_weight, table, all_zero=not first)
         rows = as_float32(table, self._takes_infinities)
-        size = self._chunk_size()
+        rule = self._rule()
+        size = self._chunk_size(rule)
         n_chunks = 0 if size is None else -(-table.shape[0] // size)
 
         def work(subtask: Subtask) -> Any:
-            scaled, learned = self._follow(rows, weights, names, subtask)
+            scaled, learned = self._follow(rows, weights, names, subtask, rule, size)
             scaled = in_container(names, scaled.astype(table.dtype, copy=False), X)  # which may refuse
             self._take_over(learned, names, first)
             return scaled
 
         return as_task(self, work, table, y, sample_weight, name="prequential-transform", n_subtasks=n_chunks)
 
-    def _follow(self: Any, X: Any, weights: Weights, names: Any, subtask: Subtask) -> tuple[Any, Learned]:
+    def _follow(
+        self: Any, X: Any, weights: Weights, names: Any, subtask: Subtask, rule: Rule | None, size: int | None
+    ) -> tuple[Any, Learned]:
         """Return X with every row scaled by what was known before it, and what is learned after it."""
         learned: Learned | None = self.__dict__.get("_learned")
         if learned is not None:
@@ -77,14 +80,14 @@ class Prequential:
                 self._check_all_parameters()
         if sp.issparse(X):
             self._refuse_unless_zero_stays(self._map_so_far(None, X, names)[0], X.shape[1])
-        size = self._chunk_size()
         if size is not None:
             return self._follow_chunks(X, weights, learned, names, subtask, size)
-        return self._follow_rows(X, weights, learned or self._nothing(X.shape[1]), names, self._rule())
+        assert rule is not None, "the kernel has a rule to go by"
+        return self._follow_rows(X, weights, learned or self._nothing(X.shape[1]), names, rule)
 
-    def _chunk_size(self: Any) -> int | None:
-        """Return how many rows are taken together; None where the kernel takes them one by one."""
-        own = self.chunk_size if self._rule() is None else None
+    def _chunk_size(self: Any, rule: Rule | None) -> int | None:
+        """Return how many rows are taken together; None where the kernel takes them one by one, by this rule."""
+        own = self.chunk_size if rule is None else None
         if self.outliers is None:
             return own
         return self.outliers.chunk_size if own is None else min(own, self.outliers.chunk_size)
@@ -121,16 +124,30 @@ class Prequential:
     def _map_so_far(self: Any, learned: Learned | None, X: Any, names: Any) -> tuple[Map, Any]:
         """Return the map as of now, and X with what it makes a constant of where a column has had no value."""
         learned = learned or self._nothing(X.shape[1], names)
-        statistic = learned.statistic
+        statistic, bounds = learned.statistic, self._bounds_of(learned.now)
         affine: Affine = self._derive(statistic)
         unseen = statistic.count == 0
         if unseen.any():
             if affine.centre is not None and not sp.issparse(X):
-                X = np.where(unseen & np.isfinite(X), X.dtype.type(0), X)
+                X, bounds = as_constants(X, unseen, bounds)
             affine = Affine(
                 neutral(affine.centre, unseen, 0.0), neutral(affine.scale, unseen, 1.0), affine.gain, affine.shift
             )
-        return self._bounded(affine, statistic.count.shape, self._bounds_of(learned.now)), X
+        return self._bounded(affine, statistic.count.shape, bounds), X
+
+
+def as_constants(X: NDArray[Any], unseen: NDArray[np.bool_], bounds: Any) -> tuple[NDArray[Any], Any]:
+    """Return X with 0 for the values of columns that had none so far, and bounds that leave the 0 alone.
+
+    What is outside the bounds of such a column is missing, or an error, where it would be in others.
+    """
+    if bounds is None:
+        return np.where(unseen & np.isfinite(X), X.dtype.type(0), X), None
+    (fence,) = fence_maps(bounds)
+    kept = fence(np.where(unseen, X, X.dtype.type(0)))
+    X = np.where(unseen, np.where(np.isnan(kept), kept, X.dtype.type(0)), X)
+    low, high = np.where(unseen, -np.inf, bounds.low), np.where(unseen, np.inf, bounds.high)
+    return X, bounds._replace(low=low, high=high)
 
 
 def neutral(

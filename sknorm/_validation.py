@@ -223,6 +223,12 @@ def as_float32(X: Any, takes_infinities: bool = False) -> Any:
     return X.astype(np.float32)
 
 
+def within_float16(X: NDArray[Any]) -> NDArray[Any]:
+    """Return values that half precision holds: what is finite and larger becomes the largest."""
+    largest = float(np.finfo(np.float16).max)
+    return np.where(np.isfinite(X), np.clip(X, -largest, largest), X)
+
+
 def plain_parameters(estimator: Any) -> dict[str, Any]:
     """Return the parameters, those of estimators within by their values, so that equal ones compare equal."""
     own = {

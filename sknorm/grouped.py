@@ -310,7 +310,7 @@ class GroupedScaler(GroupAttributes, TransformerMixin, Persistent, CallbackSuppo
         first = "_learned" not in self.__dict__
         names, batch, weights = self._enter(X, sample_weight, groups, first)
         known = before(self._new_scaler(), batch) if first else self._known()
-        rows = known.scaler._chunk_size()
+        rows = known.scaler._chunk_size(known.scaler._rule())
 
         def work(subtask: Subtask) -> Any:
             with known.groups.all_or_nothing():
@@ -480,8 +480,7 @@ class GroupedScaler(GroupAttributes, TransformerMixin, Persistent, CallbackSuppo
             self._validate_params()
         if self.scaler is not None:
             self.scaler._check_all_parameters()
-            if getattr(self.scaler, "indicator", False):
-                self.scaler._check_inside(type(self).__name__)
+            self.scaler._check_in_groups(type(self).__name__)
         self.__dict__["_checked"] = True
 
     def _new_scaler(self) -> Scaler:

@@ -41,7 +41,7 @@ class Map(ABC):
         """Return the inverse map; the inverse of a hard clip is the identity."""
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_program"}
+        return {name: value for name, value in self.__dict__.items() if name not in ("_program", "takes_infinities")}
 
     @cached_property
     def _program(self) -> _apply.Program | None:
@@ -81,7 +81,7 @@ class Map(ABC):
         if out is None:  # rows of groups lie apart, so that whole rows are written faster
             out = np.empty_like(X, subok=False) if codes is None else np.empty(X.shape, X.dtype)
         elif out is X and not identity(X.shape[1])(X, X, 0, n_samples):
-            if not self.takes_infinities():
+            if not self.takes_infinities:
                 raise infinity_error(X.dtype)
             out[...] = self(X, None, codes)  # which may yet refuse one
             return out
@@ -107,26 +107,31 @@ class Map(ABC):
         Right only for a map that keeps zero; see `keeps_zero`.
         """
         stored, target = X.data[:, np.newaxis], out.data[:, np.newaxis]
-        if not self.takes_infinities() and not identity(1)(stored, np.empty_like(stored), 0, X.nnz):
+        if not self.takes_infinities and not identity(1)(stored, np.empty_like(stored), 0, X.nnz):
             raise infinity_error(X.dtype)
         if self._program is not None:
             columns = X.indices if X.format == "csr" else np.repeat(np.arange(X.shape[1]), np.diff(X.indptr))
             codes = np.ascontiguousarray(columns, dtype=np.intp)
-            mapped = np.empty_like(target) if self.takes_infinities() else target
+            mapped = np.empty_like(target) if self.takes_infinities else target
             if not self._program.per_value()(stored, mapped, 0, X.nnz, codes):
                 raise infinity_error(X.dtype)
             target[...] = mapped
         return out
 
+    @cached_property
     def takes_infinities(self) -> bool:
-        """Say whether an infinity may be mapped to something finite."""
+        """Whether an infinity may be mapped to something finite."""
         stages = self.stages()
         return bool(stages) and bool(stages[0].kind & _apply.STAGE_FENCE)
+
+    def drops_zero(self) -> bool:
+        """Say whether 0 is missing after the map, since it lies outside a fence."""
+        return False
 
     def keeps_zero(self, n_features: int) -> bool:
         """Say whether 0 is mapped to 0 (or NaN, where nothing was learned) in every column."""
         image = self(np.zeros((1, n_features)))
-        return not np.any(np.abs(image) > 0)
+        return not np.any(np.abs(image) > 0) and not self.drops_zero()
 
 
 def identity(n_features: int) -> _apply.Program:
@@ -203,6 +208,9 @@ class Fence(Map):
         fence = Stage(_apply.STAGE_FENCE, dict(zip((6, 7, 8, 9), (low, high, *ends), strict=True)))
         return [fence] if self.takes else [Stage(0, {0: low}), fence]  # a stage that looks for infinities
 
+    def drops_zero(self) -> bool:
+        return self.drops and bool(((self.low > 0) | (self.high < 0)).any())
+
     def inverse(self) -> Chain:
         return Chain()
 
@@ -251,3 +259,6 @@ class Chain(Map):
 
     def inverse(self) -> Chain:
         return Chain(*(map_.inverse() for map_ in reversed(self.maps)))
+
+    def drops_zero(self) -> bool:
+        return any(map_.drops_zero() for map_ in self.maps)

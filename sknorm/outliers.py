@@ -15,12 +15,12 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 from sknorm._base import Scaler
 from sknorm._clipping import check_quantile_range
 from sknorm._fitted import fitted_columns, nan_where_unseen, whole_numbers
-from sknorm._learned import Learned, refuse_overflowing_moments
+from sknorm._learned import Learned, refuse_overflowing_moments, refuse_weight
 from sknorm._limits import as_parameter, limits_of, placed
 from sknorm._validation import check_scaled
 from sknorm.maps import Affine, Chain, Fence, Map
-from sknorm.statistics import Fenced, FenceRule, Quantiles, Statistic, Unordered
-from sknorm.statistics.fence import Bounds
+from sknorm.statistics import Clipped, Fenced, FenceRule, Quantiles, Statistic, Unordered
+from sknorm.statistics.fence import WIDER, Bounds
 from sknorm.statistics.sparse import columns_of, summed
 
 # What fold="auto" means.
@@ -60,13 +60,13 @@ class OutlierClipper(Scaler):
         The two quantiles of "quantile", in percent.
     limits : tuple of (float, float), dict or None, default=None
         The bounds of "limits", in the units of the data: one pair (low, high) for all columns, or a dict of pairs by
-        the name or the position of a column. None in place of a bound leaves its side open, and columns that are not
-        in the dict are not clipped.
+        the name or the position of a column (in a `GroupedScaler`, among those that are scaled). None in place of a
+        bound leaves its side open, and columns that are not in the dict are not clipped.
     action : {"clip", "missing"}, default="clip"
         What becomes of a value outside: the bound, or a missing value (NaN).
     infinite : {"clip", "error"}, default="clip"
         Whether ±infinity is a value outside like any other, or an error. Where the side is open and `action` is "clip",
-        there is no bound to go to, and it is an error in any case.
+        there is no bound to go to: it is passed over in learning, and an error in transforming.
     indicator : bool, default=False
         Whether `transform` appends a column for each one: −1 where a value was below its bound, 1 where it was above,
         else 0. They are named after the column, with ``_clipped``.
@@ -90,7 +90,7 @@ class OutlierClipper(Scaler):
         The upper bounds.
     n_clipped_low_ : ndarray of shape (n_features,)
         How many of the values learned from (the sum of their weights) were below the bounds that their own batch led
-        to. All count, also those that a `window` has forgotten.
+        to, or −infinity. All count, also those that a `window` has forgotten.
     n_clipped_high_ : ndarray of shape (n_features,)
         How many were above.
     n_samples_seen_ : int or float
@@ -198,27 +198,34 @@ class OutlierClipper(Scaler):
     def _check_inside(self, owner: str) -> None:
         """Raise where the clipper cannot be the ``outliers`` of a scaler."""
         self._check_all_parameters()
+        self._check_in_groups(owner)
+
+    def _check_in_groups(self, owner: str) -> None:
         if self.indicator:
             raise ValueError(
-                f"indicator=True has no place in the outliers of {owner}, which keeps its columns; "
+                f"indicator=True has no place in {owner}, which keeps its columns; "
                 "put the OutlierClipper before it in a pipeline."
             )
 
-    def _fitted_as(self, fenced: Fenced, n_rows: float, names: Any) -> OutlierClipper:
-        """Return a clipper that has learned this, with the parameters of then."""
-        clipper: OutlierClipper = clone(self)
+    def _fitted_as(self, history: Clipped, n_rows: float, names: Any) -> OutlierClipper:
+        """Return a clipper that has learned this along with a scaler, with the parameters of then."""
+        fenced, clipper = history.fenced, clone(self)
         rule = fenced.rule
-        if rule != self._fence_rule(names):
-            clipper.set_params(
-                method=rule.method,
-                fold=rule.fold if rule.method in FOLDS else "auto",
-                tail=rule.tail,
-                quantile_range=rule.quantile_range,
-                limits=as_parameter(rule.limits) if rule.method == "limits" else None,
-                action="missing" if rule.drops else "clip",
-                infinite="clip" if rule.takes else "error",
-            )
-        clipper.set_params(window=fenced.window, half_life=fenced.half_life)
+        clipper.set_params(
+            method=rule.method,
+            fold="auto" if rule.fold == FOLDS.get(rule.method, 0.0) else rule.fold,
+            tail=rule.tail,
+            quantile_range=rule.quantile_range,
+            limits=as_parameter(rule.limits) if rule.method == "limits" else None,
+            action="missing" if rule.drops else "clip",
+            infinite="clip" if rule.takes else "error",
+            window=fenced.window,
+            half_life=fenced.half_life,
+        )
+        if fenced.n_rows is not None:
+            n_rows = fenced.n_rows
+        elif history.n_rows is not None:  # of the scaler's window: those of a column that has all values, if one has
+            n_rows = float(fenced.count.max())
         clipper._take_over(Learned(fenced, n_rows), names, first=True)
         return clipper
 
@@ -256,8 +263,15 @@ class OutlierClipper(Scaler):
     ) -> Statistic:
         if self._statistic is not Quantiles:
             return super()._begin(X, sample_weight, codes, n_groups)
-        probabilities, mad = self._fence_rule(None).probabilities, self.method == "mad"
-        return Quantiles.exact(X, sample_weight, codes, n_groups, probabilities=probabilities, mad=mad)
+        rule, mad = FenceRule(self.method, quantile_range=self.quantile_range), self.method == "mad"
+        probabilities = rule.probabilities
+        learned = Quantiles.exact(X, sample_weight, codes, n_groups, probabilities=probabilities, mad=mad)
+        if mad or self.method == "iqr":  # where these are zero, wider quantiles are to be exact too
+            spread = learned.mad() if mad else learned.quantile(0.75) - learned.quantile(0.25)
+            if (spread == 0).any():
+                wider = probabilities + WIDER
+                return Quantiles.exact(X, sample_weight, codes, n_groups, probabilities=wider, mad=mad)
+        return learned
 
     def _no_rows(self, n_groups: int, n_features: int, names: Any = None) -> Fenced:
         return Fenced.of_spread(super()._no_rows(n_groups, n_features), self._fence_rule(names), n_features)
@@ -288,9 +302,6 @@ class OutlierClipper(Scaler):
 
     def _check_memory(self, history: Any, names: Any) -> None:
         super()._check_memory(history, names)
-        self._check_kind(history)
-
-    def _check_kind(self, history: Fenced) -> None:
         if history.rule.kind is not self._statistic:
             raise ValueError(
                 f"method is {self.method!r} and was {history.rule.method!r} when {type(self).__name__} was fitted, "
@@ -302,6 +313,8 @@ class OutlierClipper(Scaler):
             refuse_overflowing_moments(statistic.spread, names)
         elif self.method == "limits":
             statistic.bounds()  # which has a column for each, also if it comes from a document
+        with np.errstate(over="ignore"):
+            refuse_weight(float(statistic.below.sum() + statistic.above.sum()))
 
     # Transforming.
 
@@ -311,8 +324,8 @@ class OutlierClipper(Scaler):
     def _bounds_of(self, now: Fenced) -> Bounds:
         if "_learned" not in self.__dict__:  # of a GroupedScaler, which lets nothing be changed, and has the names
             return now.bounds()
-        self._check_kind(now)
-        return now.changed(rule=self._fence_rule(self)).bounds()
+        rule = self._fence_rule(self)
+        return (now.changed(rule=rule) if rule.kind is now.rule.kind else now).bounds()
 
     def _apply(self, map_: Map, X: Any, copy: bool) -> Any:
         fence = map_.maps[0] if isinstance(map_, Chain) and map_.maps else None
@@ -400,7 +413,7 @@ def flags_of(X: Any, fence: Fence) -> Any:
         X = summed(X)
         flags = X.copy()
         columns = columns_of(X)
-        flags.data = np.sign(beyond(X.data, fence.low[0, columns], fence.high[0, columns]))
+        flags.data = beyond(X.data, fence.low[0, columns], fence.high[0, columns]).astype(X.dtype)
         flags.eliminate_zeros()
         return flags
     return beyond(X, fence.low[0], fence.high[0])

@@ -123,6 +123,46 @@ def test_extreme_values():
         StandardScaler(outliers=OutlierClipper("sigma")).fit(X)
 
 
+@pytest.mark.parametrize(("dtype", "values"), [(np.float16, [100, 30000, 60000]), (np.float32, [0, 1e38, 2e38, 3e38])])
+def test_bounds_beyond_the_dtype_are_its_largest_value(dtype, values):
+    X = np.array([*values, np.inf, -np.inf], dtype)[:, None]
+    clipper = OutlierClipper().fit(X)
+    assert clipper.upper_ > np.finfo(dtype).max
+    out = clipper.transform(X).ravel()
+    assert out.dtype == dtype
+    np.testing.assert_array_equal(out[:-2], np.array(values, dtype))
+    assert out[-2] == np.finfo(dtype).max
+    assert np.isfinite(out).all()
+
+
+def test_bounds_that_overflow_are_the_largest_double():
+    clipper = OutlierClipper(fold=1e300).fit([[1e300], [2e300], [1.2e300]])
+    assert clipper.upper_ == np.finfo(float).max
+    assert clipper.transform([[np.inf], [1e308]]).ravel().tolist() == [np.finfo(float).max, 1e308]
+
+
+@pytest.mark.parametrize("method", ["iqr", "mad"])
+def test_what_a_zero_spread_gives_way_to_is_exact(rng, method):
+    x = np.where(rng.random(100_000) < 0.8, 0.0, rng.lognormal(3, 1, 100_000))
+    clipper = OutlierClipper(method).fit(np.column_stack([x, rng.normal(size=100_000)]))
+    fold = 1.5 if method == "iqr" else 3.29
+    assert clipper.upper_[0] == pytest.approx(fold * np.quantile(x, 0.95), rel=1e-12)
+
+
+def test_a_spread_of_rounding_is_none():
+    X = np.array([[0.1 + 0.2], [0.3], [0.3], [0.3]])
+    for method in METHODS:
+        assert OutlierClipper(method).fit(X).transform([[0.4]]) == 0.4
+
+
+def test_counts_that_overflow_are_refused():
+    clipper = OutlierClipper("limits", limits=(0, 1), window=1).fit([[5.0]], sample_weight=[1e308])
+    before = clipper.to_json()
+    with pytest.raises(ValueError, match="The sum of all sample_weight so far overflows float64"):
+        clipper.partial_fit([[5.0]], sample_weight=[1e308])
+    assert clipper.to_json() == before
+
+
 # Actions, tails, limits.
 
 
@@ -159,6 +199,10 @@ def test_limits(limits, low, high):
     [
         ((1, 0), r"limits must be pairs \(low, high\) of numbers or None with low <= high, not \(1, 0\)"),
         ((0, np.nan), "limits must be pairs"),
+        ((np.inf, np.inf), "limits must be pairs"),
+        ((-np.inf, -np.inf), "limits must be pairs"),
+        ((10**400, None), "limits must be pairs"),
+        ({"a": (0, 1), 0: (5, 9)}, "limits has two pairs for one column, the second by 0; give one"),
         ((0, 1, 2), "limits must be pairs"),
         (("0", 1), "limits must be pairs"),
         ({"a": 3}, "limits must be pairs .*, not 3"),
@@ -222,7 +266,10 @@ def test_a_parameter_changed_after_fit_takes_effect_at_once(rng):
     np.testing.assert_array_equal(clipper.lower_, fresh.lower_)
     np.testing.assert_array_equal(clipper.transform(X), fresh.transform(X))
     np.testing.assert_array_equal(clipper.partial_fit(X).lower_, fresh.partial_fit(X).lower_)
+    upper = clipper.upper_
     clipper.set_params(method="sigma")
+    np.testing.assert_array_equal(clipper.upper_, upper)  # of what was learned, until there is something else
+    assert clipper._repr_html_()
     with pytest.raises(ValueError, match="method is 'sigma' and was 'iqr' when OutlierClipper was fitted"):
         clipper.partial_fit(X)
     np.testing.assert_array_equal(clipper.fit(X).lower_, OutlierClipper("sigma", fold=0.1).fit(X).lower_)
@@ -311,12 +358,16 @@ def test_parts_that_are_infinite_together_are_clipped():
     assert not parts.has_canonical_format
 
 
-def test_zeros_outside_the_bounds_need_a_dense_table():
+@pytest.mark.parametrize("action", ["clip", "missing"])
+def test_zeros_outside_the_bounds_need_a_dense_table(action):
     X = sp.csr_array(np.array([[1.0, 3.0], [2.0, 0.0], [3.0, 5.0]]))
-    clipper = OutlierClipper("limits", limits={1: (1, 4)}).fit(X)
+    clipper = OutlierClipper("limits", limits={1: (1, 4)}, action=action).fit(X)
     assert clipper.n_clipped_low_.tolist() == [0, 1]
     with pytest.raises(ValueError, match="would turn the zeros of a sparse matrix into other values"):
         clipper.transform(X)
+    inside = sknorm.MaxAbsScaler(outliers=OutlierClipper("limits", limits={1: (1, 4)}, action=action)).fit(X.toarray())
+    with pytest.raises(ValueError, match="would turn the zeros of a sparse matrix into other values"):
+        inside.transform(X)
     with pytest.raises(ValueError, match="The zeros of a sparse matrix lie outside the bounds of column 1"):
         StandardScaler(with_mean=False, outliers=OutlierClipper("limits", limits={1: (1, 4)})).fit(X)
 
@@ -376,7 +427,9 @@ def test_indicators_have_no_place_inside(rng):
         StandardScaler(outliers=OutlierClipper(indicator=True)),
         sknorm.GroupedScaler(OutlierClipper(indicator=True)),
     ):
-        with pytest.raises(ValueError, match=f"indicator=True has no place in the outliers of {type(owner).__name__}"):
+        with pytest.raises(
+            ValueError, match=f"indicator=True has no place in {type(owner).__name__}, which keeps its columns"
+        ):
             owner.fit(rng.normal(size=(9, 2)))
 
 

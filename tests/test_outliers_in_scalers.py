@@ -1,6 +1,7 @@
 """``outliers`` of every scaler: what is clipped before it learns and scales, alone, in a stream, in groups."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 from references import winsorized
@@ -230,6 +231,51 @@ def test_other_outliers_need_another_fit(X, change):
     with pytest.raises(ValueError, match="outliers is OutlierClipper"):
         plain.partial_fit(X)
     assert plain.outliers_ is None
+
+
+def test_the_fitted_clipper_is_that_of_the_fit(X):
+    scaler = StandardScaler(outliers=OutlierClipper("mad", window=50)).fit(X)
+    upper = scaler.outliers_.upper_
+    scaler.set_params(outliers__fold=1, outliers__action="missing")
+    np.testing.assert_array_equal(scaler.outliers_.upper_, upper)
+    scaler.set_params(outliers__method="sigma")
+    np.testing.assert_array_equal(scaler.outliers_.upper_, upper)
+    assert scaler.outliers_.get_params() == OutlierClipper("mad", window=50).get_params()
+    clipper = OutlierClipper("limits", limits={"a": (0, 1)})
+    frame = pd.DataFrame(np.arange(6.0).reshape(3, 2), columns=["a", "b"])
+    given = StandardScaler(outliers=clipper).fit(frame)
+    np.testing.assert_array_equal(given.outliers_.transform(frame), clipper.fit_transform(frame))
+
+
+def test_the_fitted_clipper_counts_its_own_rows():
+    X = np.arange(50.0)[:, None]
+    for mine, its in ((None, 5), (5, None), (None, None), (5, 7)):
+        scaler = StandardScaler(window=mine, outliers=OutlierClipper(window=its)).fit(X)
+        alone = OutlierClipper(window=its).fit(X)
+        assert scaler.outliers_.n_samples_seen_ == alone.n_samples_seen_
+        assert sknorm.from_json(scaler.outliers_.to_json()).to_json() == scaler.outliers_.to_json()
+
+
+@pytest.mark.parametrize("given", [{}, {"groups": [0, 0, 0]}], ids=["alone", "groups"])
+def test_a_column_without_a_value_so_far_is_a_constant_whatever_the_bounds(given):
+    for action, outside in (("clip", 0.0), ("missing", np.nan)):
+        clipper = OutlierClipper("limits", limits=(5, 10), action=action, chunk_size=1)
+        scaler = GroupedScaler(StandardScaler(outliers=clipper)) if given else StandardScaler(outliers=clipper)
+        scaled = clone(scaler).prequential_transform([[7.0], [8.0], [9.0]], **given)
+        np.testing.assert_array_equal(scaled.ravel(), [0, 1, 3])
+        np.testing.assert_array_equal(scaler.prequential_transform([[90.0], [7.0], [8.0]], **given)[0], outside)
+
+
+def test_a_window_without_values_keeps_its_bounds_for_what_comes():
+    X = np.r_[[[100.0 + i] for i in range(6)], [[np.nan]] * 5, [[103.0]]]
+    scaler = StandardScaler(window=3, outliers=OutlierClipper(chunk_size=1))
+    assert scaler.prequential_transform(X)[-1] == 0
+
+
+def test_other_columns_do_not_refuse_a_row_of_a_group():
+    X = np.array([[1.0, np.nan], [2.0, np.nan], [3.0, np.nan], [5.0, np.nan], [5.0, np.nan]])
+    grouped = GroupedScaler(StandardScaler(outliers=OutlierClipper(window=2))).fit(X, groups=[1, 1, 1, 2, 2])
+    assert np.isfinite(grouped.prequential_transform([[np.inf, np.nan]], groups=[1])[0, 0])
 
 
 def test_equal_outliers_merge_and_others_do_not(X):

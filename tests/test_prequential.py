@@ -261,7 +261,7 @@ def test_widths(width, setting, rng):
 @settings(max_examples=50)
 @given(data=st.data())
 def test_any_table_in_any_parts(entry, data):
-    scaler = entry.scaler(**data.draw(st.sampled_from([{}, *entry.settings])))
+    scaler = by_rows(entry.scaler(**data.draw(st.sampled_from([{}, *entry.settings]))))
     X = data.draw(tables())
     with np.errstate(over="ignore"):  # of values divided by a scale that is small so far
         expected = row_by_row(clone(scaler), X)

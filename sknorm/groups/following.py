@@ -10,7 +10,7 @@ import numpy.typing as npt
 from sknorm._callbacks import Subtask
 from sknorm._clipping import bound_of
 from sknorm._learned import Weights, weight_of
-from sknorm._prequential import neutral
+from sknorm._prequential import as_constants, neutral
 from sknorm.groups.batch import Batch, Known
 from sknorm.groups.learning import check_overflow, learn, settle
 from sknorm.groups.scaling import refuse_unseen, scale
@@ -23,7 +23,7 @@ def follow(
     known: Known, policy: Policy, batch: Batch, weights: Weights, max_groups: int | None, subtask: Subtask
 ) -> Any:
     """Return the values of a batch, scaled and then learned, within `Groups.all_or_nothing`."""
-    size = known.scaler._chunk_size()
+    size = known.scaler._chunk_size(known.scaler._rule())
     if size is None:
         return follow_rows(known, policy, batch, weights, max_groups)
     parts = []
@@ -65,8 +65,10 @@ def scale_so_far(known: Known, policy: Policy, batch: Batch) -> npt.NDArray[Any]
     if none.any() and by_all.any():
         affine: Affine = known.scaler._derive(everything)
         plain = Affine(neutral(affine.centre, none, 0.0), neutral(affine.scale, none, 1.0), affine.gain, affine.shift)
-        X = batch.X if affine.centre is None else np.where(np.isfinite(batch.X), batch.X.dtype.type(0), batch.X)
-        constant = known.scaler._bounded(plain, none.shape, known.scaler._bounds_of(found.everything.now))(X)
+        X, bounds = np.where(none, batch.X, batch.X.dtype.type(0)), known.scaler._bounds_of(found.everything.now)
+        if affine.centre is not None:
+            X, bounds = as_constants(X, none, bounds)
+        constant = known.scaler._bounded(plain, none.shape, bounds)(X)
         cells = by_all[:, np.newaxis] & none & np.isnan(scaled)
         scaled[cells] = constant[cells]
     return scaled

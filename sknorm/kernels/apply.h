@@ -3,6 +3,7 @@
 #ifndef SKNORM_APPLY_H
 #define SKNORM_APPLY_H
 
+#include <float.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,11 +23,19 @@ enum { PARAMETERS = 10 };
 /* Values that several stages pass on together: half of a first-level cache. */
 enum { APPLY_STRIP = 2048 };
 
-SKNORM_INLINE double fenced(int kind, double v, const double *SKNORM_RESTRICT p, size_t pitch, size_t j) {
+/* A bound beyond what the output's type holds, `largest`, is that. */
+SKNORM_INLINE double fenced(int kind, double v, const double *SKNORM_RESTRICT p, size_t pitch, size_t j, double largest) {
     if (!(kind & FENCE)) return v;
-    double above = v > p[7 * pitch + j] ? p[9 * pitch + j] : v;
-    return v < p[6 * pitch + j] ? p[8 * pitch + j] : above;
+    double to_low = p[8 * pitch + j], to_high = p[9 * pitch + j];
+    if (largest < DBL_MAX) {
+        to_low = (to_low < -largest) & (to_low >= -DBL_MAX) ? -largest : to_low;
+        to_high = (to_high > largest) & (to_high <= DBL_MAX) ? largest : to_high;
+    }
+    double above = v > p[7 * pitch + j] ? to_high : v;
+    return v < p[6 * pitch + j] ? to_low : above;
 }
+#define LARGEST_f64 DBL_MAX
+#define LARGEST_f32 FLT_MAX
 
 SKNORM_INLINE double affine(int kind, double v, const double *SKNORM_RESTRICT p, size_t pitch, size_t j) {
     if (kind & DIVIDE) v = (v - p[j]) / p[pitch + j];

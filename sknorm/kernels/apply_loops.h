@@ -2,15 +2,14 @@
 
 #define STAGE(name, kind) \
     SKNORM_CLONES int NAME(name)(T * y, ptrdiff_t y_stride, const T *x, ptrdiff_t x_stride, size_t rows, \
-                             size_t w, const double *SKNORM_RESTRICT p, size_t pitch) { \
+                             size_t w, const double *SKNORM_RESTRICT p, size_t pitch, int ahead) { \
         uint64_t infinite = 0; \
-        int ahead = x != y; /* what is passed on from stage to stage is near, and past its end may be no memory */ \
         for (size_t r = 0; r < rows; r++, x += x_stride, y += y_stride) { \
             for (size_t j = 0; ahead && j < w; j += 64 / sizeof(T)) \
                 SKNORM_PREFETCH((const char *)(x + j) + SKNORM_AHEAD); \
             SKNORM_INDEPENDENT \
             for (size_t j = 0; j < w; j++) { \
-                double v = fenced(kind, x[j], p, pitch, j); \
+                double v = fenced(kind, x[j], p, pitch, j, NAME(LARGEST)); \
                 infinite |= fabs(v) == INFINITY; \
                 y[j] = (T)affine(kind, v, p, pitch, j); \
             } \
@@ -51,11 +50,12 @@ SKNORM_CLONES void NAME(unsquash)(T *y, ptrdiff_t y_stride, const T *x, ptrdiff_
     }
 }
 
-/* Run a stage over rows of w lanes; strides between rows are in elements. Returns 1 where a value was infinite. */
+/* Run a stage over rows of w lanes; strides between rows are in elements; `ahead`: the input is
+   long, so ask for it early (what stages pass on is near, and past its end may be no memory). Returns 1 where a value was infinite. */
 static int NAME(stage)(int kind, T *y, ptrdiff_t y_stride, const T *x, ptrdiff_t x_stride, size_t rows, size_t w,
-                       const double *p, size_t pitch) {
+                       const double *p, size_t pitch, int ahead) {
 #define CASE(name, kind) \
-    case kind: return NAME(name)(y, y_stride, x, x_stride, rows, w, p, pitch);
+    case kind: return NAME(name)(y, y_stride, x, x_stride, rows, w, p, pitch, ahead);
     switch (kind) {
         CASE(pass_on, 0)
         CASE(divide, DIVIDE)
@@ -105,15 +105,16 @@ SKNORM_CLONES void NAME(store_strip)(T *SKNORM_RESTRICT y, ptrdiff_t y_stride, c
 static int NAME(run)(const int *kinds, size_t n_stages, T *y, ptrdiff_t y_stride, const T *x, ptrdiff_t x_stride,
                      size_t rows, size_t w, const double *p, size_t pitch, double *strip) {
     int infinite = 0;
-    if (n_stages == 0) return NAME(stage)(0, y, y_stride, x, x_stride, rows, w, p, pitch);
+    if (n_stages == 0) return NAME(stage)(0, y, y_stride, x, x_stride, rows, w, p, pitch, 1);
     if (n_stages == 1 && kinds[0] < SQUASH)
-        return NAME(stage)(kinds[0], y, y_stride, x, x_stride, rows, w, p, pitch);
+        return NAME(stage)(kinds[0], y, y_stride, x, x_stride, rows, w, p, pitch, 1);
     size_t most = w < APPLY_STRIP ? APPLY_STRIP / w : 1;
     for (size_t r = 0, n; r < rows; r += n, x += (ptrdiff_t)n * x_stride, y += (ptrdiff_t)n * y_stride) {
         n = rows - r < most ? rows - r : most;
         int entered = NAME(load_strip)(strip, x, x_stride, n, w);
         for (size_t s = 0; s < n_stages; s++) {
-            int left = stage_f64(kinds[s], strip, (ptrdiff_t)w, strip, (ptrdiff_t)w, n, w, p + s * PARAMETERS * pitch, pitch);
+            int left = stage_f64(kinds[s], strip, (ptrdiff_t)w, strip, (ptrdiff_t)w, n, w, p + s * PARAMETERS * pitch, pitch,
+                                 0);
             if (s == 0) infinite |= kinds[0] & FENCE ? left : entered;
         }
         NAME(store_strip)(y, y_stride, strip, n, w);
@@ -138,13 +139,13 @@ SKNORM_INLINE int NAME(grouped_rows)(int kind, T *y, ptrdiff_t y_row, const T *x
         if (together && i + 1 < n) {
             SKNORM_INDEPENDENT
             for (size_t j = 0; j < w; j++) {
-                double v = fenced(kind, x[j], p, w, j); /* from d on of the next row, or of a column that is none of X */
+                double v = fenced(kind, x[j], p, w, j, NAME(LARGEST)); /* from d on of the next row, or of a column that is none of X */
                 infinite |= (j < d) & (fabs(v) == INFINITY);
                 y[j] = (T)affine(kind, v, p, w, j);
             }
         } else {
             for (size_t j = 0; j < d; j++) {
-                double v = fenced(kind, x[j], p, w, j);
+                double v = fenced(kind, x[j], p, w, j, NAME(LARGEST));
                 infinite |= fabs(v) == INFINITY;
                 y[j] = (T)affine(kind, v, p, w, j);
             }

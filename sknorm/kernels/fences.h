@@ -15,7 +15,15 @@ typedef struct {
     double *below, *above;
 } Fences;
 
-#define FENCED(v) ((v) > high ? to_high : (v) < low ? to_low : (v))
+/* A value fenced in, and whether that moved it: to a bound on either side, or in general. */
+#define CLIPPED(v) LESSER_OR_NAN(GREATER_OR_NAN(v, low), high)
+#define GREATER_OR_NAN(v, bound) ((bound) > (v) ? (bound) : (v))
+#define LESSER_OR_NAN(v, bound) ((bound) < (v) ? (bound) : (v))
+#define IS_LIFTED(v, z) ((z) > (v))
+#define IS_LOWERED(v, z) ((z) < (v))
+#define DROPPED(v) ((v) > high ? to_high : (v) < low ? to_low : (v))
+#define IS_LOW(v, z) ((v) < low)
+#define IS_HIGH(v, z) ((v) > high)
 
 /* The lanes of the bounds, what replaces what lies outside, and the counts, all of w lanes. */
 typedef struct {
@@ -33,6 +41,13 @@ static FenceLanes fence_lanes(const Fences *f, double *room, size_t d, size_t w)
         lanes.below[j] = lanes.above[j] = 0;
     }
     return lanes;
+}
+
+/* Whether every lane has two bounds, to which what lies outside is moved. */
+static int has_two_bounds(FenceLanes lanes, size_t d) {
+    for (size_t j = 0; j < d; j++)
+        if (lanes.to_low[j] != lanes.low[j] || lanes.to_high[j] != lanes.high[j]) return 0;
+    return 1;
 }
 
 #define T double

@@ -23,34 +23,45 @@ SKNORM_CLONES_256 void NAME(count_rows)(const T *SKNORM_RESTRICT x, size_t rows,
         }
 }
 
-/* The same, and write the rows fenced, one after the other. */
-SKNORM_CLONES_256 void NAME(fence_rows)(const T *SKNORM_RESTRICT x, size_t rows, size_t w, ptrdiff_t stride,
-                                        FenceLanes f, double *SKNORM_RESTRICT out) {
-    const double *SKNORM_RESTRICT lows = f.low, *SKNORM_RESTRICT highs = f.high;
-    const double *SKNORM_RESTRICT to_lows = f.to_low, *SKNORM_RESTRICT to_highs = f.to_high;
-    double *SKNORM_RESTRICT below = f.below, *SKNORM_RESTRICT above = f.above;
-    size_t r = 0;
-    for (; r + 4 <= rows; r += 4, x += 4 * stride, out += 4 * w) {
-        const T *x1 = x + stride, *x2 = x1 + stride, *x3 = x2 + stride;
-        double *out1 = out + w, *out2 = out1 + w, *out3 = out2 + w;
-        PREFETCH_FOUR(x, w, stride)
-        SKNORM_INDEPENDENT
-        for (size_t j = 0; j < w; j++) {
-            double a = x[j], b = x1[j], c = x2[j], d = x3[j];
-            double low = lows[j], high = highs[j], to_low = to_lows[j], to_high = to_highs[j];
-            below[j] += (ONE_IF(a < low) + ONE_IF(b < low)) + (ONE_IF(c < low) + ONE_IF(d < low));
-            above[j] += (ONE_IF(a > high) + ONE_IF(b > high)) + (ONE_IF(c > high) + ONE_IF(d > high));
-            out[j] = FENCED(a), out1[j] = FENCED(b), out2[j] = FENCED(c), out3[j] = FENCED(d);
-        }
+/* The same, and write the rows fenced, one after the other. What is clipped to two bounds differs from what it was, which
+   takes two thirds of the time of looking at the bounds again. */
+#define FENCE_ROWS(name, FENCED, IS_BELOW, IS_ABOVE) \
+    SKNORM_CLONES_256 void NAME(name)(const T *SKNORM_RESTRICT x, size_t rows, size_t w, ptrdiff_t stride, FenceLanes f, \
+                                      double *SKNORM_RESTRICT out) { \
+        const double *SKNORM_RESTRICT lows = f.low, *SKNORM_RESTRICT highs = f.high; \
+        const double *SKNORM_RESTRICT to_lows = f.to_low, *SKNORM_RESTRICT to_highs = f.to_high; \
+        double *SKNORM_RESTRICT below = f.below, *SKNORM_RESTRICT above = f.above; \
+        size_t r = 0; \
+        for (; r + 4 <= rows; r += 4, x += 4 * stride, out += 4 * w) { \
+            const T *x1 = x + stride, *x2 = x1 + stride, *x3 = x2 + stride; \
+            double *out1 = out + w, *out2 = out1 + w, *out3 = out2 + w; \
+            PREFETCH_FOUR(x, w, stride) \
+            SKNORM_INDEPENDENT \
+            for (size_t j = 0; j < w; j++) { \
+                double low = lows[j], high = highs[j], to_low = to_lows[j], to_high = to_highs[j]; \
+                double a = x[j], b = x1[j], c = x2[j], d = x3[j]; \
+                double p = FENCED(a), q = FENCED(b), s = FENCED(c), t = FENCED(d); \
+                (void)to_low, (void)to_high; \
+                below[j] += (ONE_IF(IS_BELOW(a, p)) + ONE_IF(IS_BELOW(b, q))) + \
+                            (ONE_IF(IS_BELOW(c, s)) + ONE_IF(IS_BELOW(d, t))); \
+                above[j] += (ONE_IF(IS_ABOVE(a, p)) + ONE_IF(IS_ABOVE(b, q))) + \
+                            (ONE_IF(IS_ABOVE(c, s)) + ONE_IF(IS_ABOVE(d, t))); \
+                out[j] = p, out1[j] = q, out2[j] = s, out3[j] = t; \
+            } \
+        } \
+        for (; r < rows; r++, x += stride, out += w) \
+            for (size_t j = 0; j < w; j++) { \
+                double low = lows[j], high = highs[j], to_low = to_lows[j], to_high = to_highs[j]; \
+                double a = x[j], p = FENCED(a); \
+                (void)to_low, (void)to_high; \
+                below[j] += ONE_IF(IS_BELOW(a, p)); \
+                above[j] += ONE_IF(IS_ABOVE(a, p)); \
+                out[j] = p; \
+            } \
     }
-    for (; r < rows; r++, x += stride, out += w)
-        for (size_t j = 0; j < w; j++) {
-            double a = x[j], low = lows[j], high = highs[j], to_low = to_lows[j], to_high = to_highs[j];
-            below[j] += ONE_IF(a < low);
-            above[j] += ONE_IF(a > high);
-            out[j] = FENCED(a);
-        }
-}
+FENCE_ROWS(clip_rows, CLIPPED, IS_LIFTED, IS_LOWERED)
+FENCE_ROWS(drop_rows, DROPPED, IS_LOW, IS_HIGH)
+#undef FENCE_ROWS
 
 /* Take n rows of d columns, strides in elements, into the table of `summarize`, fenced; or, where that is NULL, count only
    what lies outside. */
@@ -72,6 +83,7 @@ static int NAME(summarize_fenced)(const T *x, ptrdiff_t row_stride, ptrdiff_t co
     if (!room || !(scratch || packed) || (table && !out)) status = SKNORM_NO_MEMORY;
     for (size_t part = 0; part < n_parts && !status; part++, x += column_stride) {
         FenceLanes lanes = fence_lanes(&fences, room + 6 * (w + 16), d, w);
+        int closed = has_two_bounds(lanes, d);
         missing = steady = 0;
         for (size_t i = 0, rows; i < n && !status; i += rows) {
             rows = n - i < block ? n - i : block;
@@ -89,8 +101,8 @@ static int NAME(summarize_fenced)(const T *x, ptrdiff_t row_stride, ptrdiff_t co
                 NAME(count_rows)(rest, rows % k != 0, rows % k * d, 0, lanes);
                 continue;
             }
-            NAME(fence_rows)(start, rows / k, w, stride, lanes, out);
-            NAME(fence_rows)(rest, rows % k != 0, rows % k * d, 0, lanes, out + rows / k * w);
+            (closed ? NAME(clip_rows) : NAME(drop_rows))(start, rows / k, w, stride, lanes, out);
+            (closed ? NAME(clip_rows) : NAME(drop_rows))(rest, rows % k != 0, rows % k * d, 0, lanes, out + rows / k * w);
             status = merge_block_f64(out, rows / k, w, (ptrdiff_t)w, rows % k * d, d, table + part, n_cells, with_moments,
                                      with_extremes, room, &missing, &steady);
         }

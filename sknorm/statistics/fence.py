@@ -174,7 +174,8 @@ class FenceRule:
 
     def _around(self, low: Values, high: Values, spread: Values) -> tuple[Values, Values]:
         reach = np.where(spread > 0, self.fold * spread, np.nan)
-        return low - reach, high + reach
+        # A bound that overflows is one all the same: beyond it lie infinities.
+        return np.maximum(low - reach, -LARGEST), np.minimum(high + reach, LARGEST)
 
     def _quantile(self, quantiles: Any) -> tuple[Values, Values]:
         low, high = quantiles.quantiles(self.probabilities)

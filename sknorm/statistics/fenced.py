@@ -159,13 +159,20 @@ class Fenced(Composed):
     def bounds(self) -> Bounds:
         return self.rule.bounds(self.spread.now())
 
+    def merge(self, other: Self) -> Self:
+        if self.rule != other.rule:
+            raise ValueError(f"Cannot merge what bounds are made of by {self.rule} with {other.rule}.")
+        with np.errstate(over="ignore"):
+            return super().merge(other)
+
     def learning(self, learn: Callable[[Any], Any], X: Any) -> Self:
         """Return what bounds are made of once ``learn(X)`` is; nothing is counted."""
         return self.changed(spread=learned_without_infinities(learn, X) if self.rule.takes else learn(X))
 
     def counting(self, below: Values, above: Values) -> Self:
         """Return the same with so much more outside."""
-        return self.changed(below=self.below + below, above=self.above + above)
+        with np.errstate(over="ignore"):  # which is refused where the weights are
+            return self.changed(below=self.below + below, above=self.above + above)
 
     def spread_after(self, X: Any, sample_weight: Values | None = None, codes: NDArray[np.intp] | None = None) -> Self:
         """Return the statistic of these rows, then those of a batch; nothing is counted."""
