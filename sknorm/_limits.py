@@ -27,11 +27,11 @@ def limits_of(limits: Any) -> tuple[Limit, ...]:
 
 def pair_of(pair: Any) -> tuple[float, float]:
     """Return two bounds, ∓infinity in place of None."""
-    if isinstance(pair, (tuple, list)) and len(pair) == 2:
-        if all(bound is None or isinstance(bound, Real) for bound in pair):
-            low, high = (as_float(bound, open_) for bound, open_ in zip(pair, (-math.inf, math.inf), strict=True))
-            if low <= high and low < math.inf and high > -math.inf:
-                return low, high
+    is_pair = isinstance(pair, (tuple, list)) and len(pair) == 2
+    if is_pair and all(bound is None or isinstance(bound, Real) for bound in pair):
+        low, high = as_float(pair[0], -math.inf), as_float(pair[1], math.inf)
+        if low <= high and low < math.inf and high > -math.inf:
+            return low, high
     raise ValueError(f"limits must be pairs (low, high) of numbers or None with low <= high, not {pair!r}.")
 
 
