@@ -66,6 +66,34 @@ static double *records_of(int kind, const double *parameters, size_t n_groups, s
     return records;
 }
 
+/* The stages that have a loop of their own, by name; and those that have one for groups. */
+#define SKNORM_STAGES(X) \
+    X(pass_on, 0) \
+    X(divide, DIVIDE) \
+    X(multiply, MULTIPLY) \
+    X(divide_multiply, DIVIDE | MULTIPLY) \
+    X(clip, CLIP) \
+    X(divide_clip, DIVIDE | CLIP) \
+    X(multiply_clip, MULTIPLY | CLIP) \
+    X(divide_multiply_clip, DIVIDE | MULTIPLY | CLIP) \
+    X(fence, FENCE) \
+    X(fence_divide, FENCE | DIVIDE) \
+    X(fence_multiply, FENCE | MULTIPLY) \
+    X(fence_divide_multiply, FENCE | DIVIDE | MULTIPLY) \
+    X(fence_clip, FENCE | CLIP) \
+    X(fence_divide_clip, FENCE | DIVIDE | CLIP) \
+    X(fence_multiply_clip, FENCE | MULTIPLY | CLIP) \
+    X(fence_divide_multiply_clip, FENCE | DIVIDE | MULTIPLY | CLIP)
+#define SKNORM_GROUPED_STAGES(X) \
+    X(divide, DIVIDE) \
+    X(divide_multiply, DIVIDE | MULTIPLY) \
+    X(divide_clip, DIVIDE | CLIP) \
+    X(divide_multiply_clip, DIVIDE | MULTIPLY | CLIP) \
+    X(fence_divide, FENCE | DIVIDE) \
+    X(fence_divide_multiply, FENCE | DIVIDE | MULTIPLY) \
+    X(fence_divide_clip, FENCE | DIVIDE | CLIP) \
+    X(fence_divide_multiply_clip, FENCE | DIVIDE | MULTIPLY | CLIP)
+
 #define T double
 #define NAME(base) SKNORM_JOIN(base, f64)
 #include "apply_loops.h"

@@ -16,22 +16,7 @@
         } \
         return infinite != 0; \
     }
-STAGE(pass_on, 0)
-STAGE(divide, DIVIDE)
-STAGE(multiply, MULTIPLY)
-STAGE(divide_multiply, DIVIDE | MULTIPLY)
-STAGE(clip, CLIP)
-STAGE(divide_clip, DIVIDE | CLIP)
-STAGE(multiply_clip, MULTIPLY | CLIP)
-STAGE(divide_multiply_clip, DIVIDE | MULTIPLY | CLIP)
-STAGE(fence, FENCE)
-STAGE(fence_divide, FENCE | DIVIDE)
-STAGE(fence_multiply, FENCE | MULTIPLY)
-STAGE(fence_divide_multiply, FENCE | DIVIDE | MULTIPLY)
-STAGE(fence_clip, FENCE | CLIP)
-STAGE(fence_divide_clip, FENCE | DIVIDE | CLIP)
-STAGE(fence_multiply_clip, FENCE | MULTIPLY | CLIP)
-STAGE(fence_divide_multiply_clip, FENCE | DIVIDE | MULTIPLY | CLIP)
+SKNORM_STAGES(STAGE)
 #undef STAGE
 
 SKNORM_CLONES void NAME(squash)(T *y, ptrdiff_t y_stride, const T *x, ptrdiff_t x_stride, size_t rows,
@@ -57,22 +42,7 @@ static int NAME(stage)(int kind, T *y, ptrdiff_t y_stride, const T *x, ptrdiff_t
 #define CASE(name, kind) \
     case kind: return NAME(name)(y, y_stride, x, x_stride, rows, w, p, pitch, ahead);
     switch (kind) {
-        CASE(pass_on, 0)
-        CASE(divide, DIVIDE)
-        CASE(multiply, MULTIPLY)
-        CASE(divide_multiply, DIVIDE | MULTIPLY)
-        CASE(clip, CLIP)
-        CASE(divide_clip, DIVIDE | CLIP)
-        CASE(multiply_clip, MULTIPLY | CLIP)
-        CASE(divide_multiply_clip, DIVIDE | MULTIPLY | CLIP)
-        CASE(fence, FENCE)
-        CASE(fence_divide, FENCE | DIVIDE)
-        CASE(fence_multiply, FENCE | MULTIPLY)
-        CASE(fence_divide_multiply, FENCE | DIVIDE | MULTIPLY)
-        CASE(fence_clip, FENCE | CLIP)
-        CASE(fence_divide_clip, FENCE | DIVIDE | CLIP)
-        CASE(fence_multiply_clip, FENCE | MULTIPLY | CLIP)
-        CASE(fence_divide_multiply_clip, FENCE | DIVIDE | MULTIPLY | CLIP)
+        SKNORM_STAGES(CASE)
     case SQUASH: NAME(squash)(y, y_stride, x, x_stride, rows, w, p, pitch); return 0;
     default: NAME(unsquash)(y, y_stride, x, x_stride, rows, w, p, pitch); return 0;
     }
@@ -162,30 +132,17 @@ SKNORM_INLINE int NAME(grouped_rows)(int kind, T *y, ptrdiff_t y_row, const T *x
         return d == 3 ? OF_WIDTH(kind, 3, 4) : d == 4 ? OF_WIDTH(kind, 4, 4) : d == 2 ? OF_WIDTH(kind, 2, 2) \
              : d == 1 ? OF_WIDTH(kind, 1, 1) : w == 8 ? OF_WIDTH(kind, d, 8) : OF_WIDTH(kind, d, w); \
     }
-GROUPED(divide, DIVIDE)
-GROUPED(divide_multiply, DIVIDE | MULTIPLY)
-GROUPED(divide_clip, DIVIDE | CLIP)
-GROUPED(divide_multiply_clip, DIVIDE | MULTIPLY | CLIP)
-GROUPED(fence_divide, FENCE | DIVIDE)
-GROUPED(fence_divide_multiply, FENCE | DIVIDE | MULTIPLY)
-GROUPED(fence_divide_clip, FENCE | DIVIDE | CLIP)
-GROUPED(fence_divide_multiply_clip, FENCE | DIVIDE | MULTIPLY | CLIP)
+SKNORM_GROUPED_STAGES(GROUPED)
 #undef GROUPED
 #undef OF_WIDTH
 
 static int NAME(grouped)(int kind, T *y, ptrdiff_t y_row, const T *x, ptrdiff_t x_row, size_t n, size_t d, size_t w,
                          const double *records, size_t n_groups, const intptr_t *codes) {
 #define CASE(name, kind) \
-    case kind: return NAME(name)(y, y_row, x, x_row, n, d, w, records, n_groups, codes);
+    case kind: return NAME(grouped_##name)(y, y_row, x, x_row, n, d, w, records, n_groups, codes);
     switch (kind) {
-        CASE(grouped_divide, DIVIDE)
-        CASE(grouped_divide_multiply, DIVIDE | MULTIPLY)
-        CASE(grouped_divide_clip, DIVIDE | CLIP)
-        CASE(grouped_divide_multiply_clip, DIVIDE | MULTIPLY | CLIP)
-        CASE(grouped_fence_divide, FENCE | DIVIDE)
-        CASE(grouped_fence_divide_multiply, FENCE | DIVIDE | MULTIPLY)
-        CASE(grouped_fence_divide_clip, FENCE | DIVIDE | CLIP)
-    default: return NAME(grouped_fence_divide_multiply_clip)(y, y_row, x, x_row, n, d, w, records, n_groups, codes);
+        SKNORM_GROUPED_STAGES(CASE)
+    default: return -1; /* no such stage is grouped */
     }
 #undef CASE
 }
