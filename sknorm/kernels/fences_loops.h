@@ -78,9 +78,12 @@ static int NAME(summarize_fenced)(const T *x, ptrdiff_t row_stride, ptrdiff_t co
     else if (!packed || row_stride == (ptrdiff_t)d) k = fold_of(d) < n ? fold_of(d) : n;
     size_t w = k * d, block = (FENCED_BLOCK / d > SKNORM_ROWS ? FENCED_BLOCK / d : SKNORM_ROWS) / k * k; /* rows */
     if (block > n) block = n;
-    double *room = malloc((6 * (w + 16) + 6 * w) * sizeof(double)), *out = table ? malloc(block * d * sizeof(double)) : NULL;
+    /* What reads `out` asks for memory ahead of it: there must be some, or a thread took five times as long. */
+    size_t n_out = block * d + 4 * w + SKNORM_AHEAD / sizeof(double);
+    double *room = malloc((6 * (w + 16) + 6 * w) * sizeof(double)), *out = table ? malloc(n_out * sizeof(double)) : NULL;
     T *scratch = packed ? NULL : malloc(block * d * sizeof(T));
     if (!room || !(scratch || packed) || (table && !out)) status = SKNORM_NO_MEMORY;
+    else if (table) memset(out, 0, n_out * sizeof(double));
     for (size_t part = 0; part < n_parts && !status; part++, x += column_stride) {
         FenceLanes lanes = fence_lanes(&fences, room + 6 * (w + 16), d, w);
         int closed = has_two_bounds(lanes, d);
