@@ -87,7 +87,8 @@ def test_weighted_shards_are_the_weighted_batch(scaler, X, rng):
 @given(data=st.data())
 def test_any_parts_of_any_table(name, data):
     entry = next(entry for entry in SCALERS if entry.scaler.__name__ == name)
-    usable = [setting for setting in ({}, *entry.settings) if not forgetting(entry.scaler(**setting))]
+    every = [setting for setting in ({}, *entry.settings) if not setting.get("outliers")]  # which learn by parts
+    usable = [setting for setting in every if not forgetting(entry.scaler(**setting))]
     setting, X = data.draw(st.sampled_from(usable)), data.draw(tables())
     rows = [[row] for row in range(len(X))]  # the smallest parts
     parts = [entry.scaler(**setting).fit(X[part]) for part in data.draw(st.permutations(rows))]
