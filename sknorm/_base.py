@@ -8,23 +8,22 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
-from sklearn.utils.validation import check_is_fitted
 
 from sknorm._clipping import bound_of, check_clip, clip_maps, fence_maps
 from sknorm._fitted import fitted
 from sknorm._learned import Learned, refuse_overflow
-from sknorm._learning import Learner, refuse_sparse
+from sknorm._learning import Learner
+from sknorm._mapped import MappedLearner
 from sknorm._prequential import Prequential
-from sknorm._validation import as_float32, check_scaled, is_plain, within_float16
-from sknorm.maps import Affine, Chain, Map
+from sknorm._validation import as_float32
+from sknorm.maps import Affine, Chain, Elementwise
 from sknorm.statistics import Clipped, Extremes, Statistic
 from sknorm.statistics.rule import Rule
 from sknorm.statistics.sparse import canonical, summed
 
 
-class Scaler(Prequential, OneToOneFeatureMixin, TransformerMixin, Learner):
+class Scaler(Prequential, MappedLearner):
     """A rule from a statistic that merges to a map.
 
     A subclass names its ``_statistic`` and writes ``_rule``, or ``_derive`` where the kernels do not know its rule; all
@@ -34,7 +33,6 @@ class Scaler(Prequential, OneToOneFeatureMixin, TransformerMixin, Learner):
     # Rows that `prequential_transform` takes together where there is no ``_rule``.
     chunk_size: int = 1
     # What a scaler without such a parameter has.
-    copy: bool = True
     clip: bool | float | tuple[float, float] | None = None
     clip_mode: Literal["hard", "soft"] = "hard"
     outliers: Any = None
@@ -157,59 +155,6 @@ class Scaler(Prequential, OneToOneFeatureMixin, TransformerMixin, Learner):
 
     # Transforming.
 
-    def transform(self, X: Any) -> Any:
-        """Scale X by what was learned; nothing is learned from it.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The data. Missing values (NaN) stay.
-
-        Returns
-        -------
-        X_tr : {ndarray, sparse matrix} of shape (n_samples, n_features)
-            The scaled data, float32 if X is, else float64; X itself if ``copy=False`` and X is a writeable array of
-            these dtypes. A frame after ``set_output``.
-
-        Raises
-        ------
-        ValueError
-            If X holds an infinity that is not clipped first, or has another width than the data that was learned from.
-        """
-        return self._transform(X, self.copy)
-
-    def _transform(self, X: Any, copy: bool) -> Any:
-        map_ = self._fitted_map()
-        if not is_plain(X, self):
-            X = self._table(X, self, reset=False)
-        return self._apply(map_, X, copy)
-
-    def inverse_transform(self, X: Any) -> Any:
-        """Undo ``transform``; what was cut by a hard clip comes back as the bound.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Scaled data. Missing values (NaN) stay.
-
-        Returns
-        -------
-        X_original : {ndarray, sparse matrix} of shape (n_samples, n_features)
-            The data in its original units; ±infinity where a soft clip had rounded to its bound.
-
-        Raises
-        ------
-        ValueError
-            If X holds an infinity, or has another width than the data that was learned from.
-        """
-        return self._inverse_transform(X, self.copy)
-
-    def _inverse_transform(self, X: Any, copy: bool) -> Any:
-        map_ = self._fitted_map()
-        refuse_sparse(self, X, "uncenter")
-        X = check_scaled(self, X, accept_sparse=self._accept_sparse)
-        return self._apply(map_.inverse(), X, copy)
-
     def _check_all_parameters(self) -> None:
         super()._check_all_parameters()
         if self.outliers is not None:
@@ -221,33 +166,20 @@ class Scaler(Prequential, OneToOneFeatureMixin, TransformerMixin, Learner):
             self.outliers._check_inside(type(self).__name__)
         check_clip(self.clip, self.clip_mode, self._clip_interval, type(self).__name__)
 
-    def _fitted_map(self) -> Map:
-        learned: Learned | None = self.__dict__.get("_learned")
-        if learned is None:
-            check_is_fitted(self)
-            raise AssertionError("check_is_fitted raised")
-        if learned.map is None:
-            if not learned.checked:
-                self._check_all_parameters()
-            statistic = learned.statistic
-            learned.map = self._bounded(self._derive(statistic), statistic.count.shape, self._bounds_of(learned.now))
-        return learned.map
+    def _map_of(self, learned: Learned) -> Elementwise:
+        statistic = learned.statistic
+        return self._bounded(self._derive(statistic), statistic.count.shape, self._bounds_of(learned.now))
 
-    def _bounded(self, map_: Map, shape: tuple[int, ...], bounds: Any = None) -> Map:
+    def _bounded(self, map_: Elementwise, shape: tuple[int, ...], bounds: Any = None) -> Elementwise:
         """Return a map of values fenced in by these bounds, and clipped as the parameters say."""
         fences = fence_maps(bounds)
         clips = clip_maps(bound_of(self.clip, self.clip_mode, self._clip_interval), shape)
         return Chain(*fences, map_, *clips) if fences or clips else map_
 
-    def _apply(self, map_: Map, X: Any, copy: bool) -> Any:
-        if sp.issparse(X):
-            return self._apply_sparse(map_, X, copy)
-        if X.dtype == np.float16:
-            out = map_(as_float32(X, map_.takes_infinities))
-            return (within_float16(out) if map_.takes_infinities else out).astype(np.float16)
-        return map_(X, None if copy or not X.flags.writeable else X)
+    def _apply(self, map_: Elementwise, X: Any, copy: bool) -> Any:
+        return self._apply_sparse(map_, X, copy) if sp.issparse(X) else super()._apply(map_, X, copy)
 
-    def _apply_sparse(self, map_: Map, X: Any, copy: bool) -> Any:
+    def _apply_sparse(self, map_: Elementwise, X: Any, copy: bool) -> Any:
         self._refuse_unless_zero_stays(map_, X.shape[1])
         single = as_float32(X, map_.takes_infinities)
         fresh = single is not X
@@ -259,7 +191,7 @@ class Scaler(Prequential, OneToOneFeatureMixin, TransformerMixin, Learner):
         out = map_.on_sparse(single, single if in_place else single.copy())
         return out.astype(np.float16) if X.dtype == np.float16 else out
 
-    def _refuse_unless_zero_stays(self, map_: Map, n_features: int) -> None:
+    def _refuse_unless_zero_stays(self, map_: Elementwise, n_features: int) -> None:
         if not map_.keeps_zero(n_features):
             raise ValueError(
                 f"{type(self).__name__} would turn the zeros of a sparse matrix into other values; "
@@ -277,10 +209,3 @@ class Scaler(Prequential, OneToOneFeatureMixin, TransformerMixin, Learner):
         """The number of rows."""
         n_rows = self._learned.n_rows
         return int(n_rows) if n_rows.is_integer() else n_rows
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        tags.input_tags.sparse = bool(self._accept_sparse)
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags

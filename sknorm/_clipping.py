@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from sknorm.maps import Clip, Fence, Map, Squash
+from sknorm.maps import Clip, Elementwise, Fence, Squash
 
 Interval: TypeAlias = tuple[float, float]
 Bound: TypeAlias = tuple[Literal["none", "hard", "soft"], float, float]
@@ -70,12 +70,12 @@ def bound_of(clip: Any, clip_mode: str, interval: Interval | None) -> Bound:
     return "hard", float(low), float(high)
 
 
-def fence_maps(bounds: Any) -> tuple[Map, ...]:
+def fence_maps(bounds: Any) -> tuple[Elementwise, ...]:
     """Return the maps of what outliers are clipped to before anything else, none or one."""
     return () if bounds is None else (Fence(bounds.low, bounds.high, bounds.drops, bounds.takes),)
 
 
-def clip_maps(bound: Bound, shape: tuple[int, ...]) -> tuple[Map, ...]:
+def clip_maps(bound: Bound, shape: tuple[int, ...]) -> tuple[Elementwise, ...]:
     """Return the maps of a bound, none or one."""
     kind, low, high = bound
     if kind == "none":

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from sknorm.maps import Map
+from sknorm.maps import Elementwise
 from sknorm.statistics import Statistic
 
 Weights: TypeAlias = NDArray[np.float64] | None
@@ -28,7 +28,7 @@ class Learned:
         self.history = history
         self.n_rows = n_rows
         self.checked = checked
-        self.map: Map | None = None
+        self.map: Elementwise | None = None
         self._now: Any = None
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -32,12 +32,13 @@ class Learner(Persistent, CallbackSupportMixin, BaseEstimator):
     """
 
     _statistic: ClassVar[type[Unordered]]
-    # The sparse formats taken.
     _accept_sparse: ClassVar[tuple[str, ...] | bool] = False
     half_life: float | None = None
     window: int | None = None
     # Whether an infinity is a value to learn from, or for the statistic to refuse.
     _takes_infinities: bool = False
+    # Whether a first `partial_fit` goes on from the statistic of no rows, unlike `fit`.
+    _starts_from_nothing: bool = False
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "window": [Interval(Integral, 1, LONGEST_WINDOW, closed="both"), None],
     }
@@ -129,12 +130,15 @@ class Learner(Persistent, CallbackSupportMixin, BaseEstimator):
             If X holds an infinity that is not to be clipped, or values so large that what is learned overflows. The
             scaler stays as it was.
         """
-        return self._learn(X, y, sample_weight, first="_learned" not in self.__dict__)
+        first = "_learned" not in self.__dict__
+        return self._learn(X, y, sample_weight, first, from_nothing=first and self._starts_from_nothing)
 
-    def _learn(self, X: Any, y: Any, sample_weight: Any, first: bool) -> Self:
+    def _learn(self, X: Any, y: Any, sample_weight: Any, first: bool, from_nothing: bool = False) -> Self:
         table, names = self._enter(X, first)
         weights = check_weights(sample_weight, table, all_zero=not first)
         rows, before = as_float32(table, self._takes_infinities), None if first else self._learned
+        if from_nothing:
+            before = self._nothing(table.shape[1], names)
 
         def work(_: Subtask) -> None:
             self._take_over(self._go_on(before, rows, weights, names), names, first)

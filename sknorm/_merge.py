@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVar
 
-from sknorm._base import Scaler
+from sknorm._learning import Learner
 from sknorm.grouped import GroupedScaler
 
-AnyScaler = TypeVar("AnyScaler", bound=Scaler | GroupedScaler)
+AnyScaler = TypeVar("AnyScaler", bound=Learner | GroupedScaler)
 
 
 def merge(scalers: Iterable[AnyScaler]) -> AnyScaler:
@@ -59,7 +59,7 @@ def merge(scalers: Iterable[AnyScaler]) -> AnyScaler:
     if not some:
         raise ValueError("There is no scaler to merge; give one at least.")
     for i, scaler in enumerate(some):
-        if not isinstance(scaler, (Scaler, GroupedScaler)):
+        if not isinstance(scaler, (Learner, GroupedScaler)):
             raise TypeError(f"Scalers of sknorm can be merged; scalers[{i}] is {scaler!r}.")
     merged = some[0]._twin()
     for i, scaler in enumerate(some[1:], start=1):

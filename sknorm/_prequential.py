@@ -13,7 +13,7 @@ from sknorm._clipping import bound_of, fence_maps
 from sknorm._learned import Learned, Weights, weight_of
 from sknorm._stacking import stacked
 from sknorm._validation import as_float32, check_weights, in_container
-from sknorm.maps import Affine, Map
+from sknorm.maps import Affine, Elementwise
 from sknorm.statistics.rule import Overflow, Rule
 
 
@@ -121,7 +121,7 @@ class Prequential:
         assert learned is not None, "a table has rows"
         return stacked(parts, X), learned
 
-    def _map_so_far(self: Any, learned: Learned | None, X: Any, names: Any) -> tuple[Map, Any]:
+    def _map_so_far(self: Any, learned: Learned | None, X: Any, names: Any) -> tuple[Elementwise, Any]:
         """Return the map as of now, and X with what it makes a constant of where a column has had no value."""
         learned = learned or self._nothing(X.shape[1], names)
         statistic, bounds = learned.statistic, self._bounds_of(learned.now)

@@ -14,8 +14,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from sknorm._base import Scaler
 from sknorm._chunks import copied
+from sknorm._learning import Learner
 from sknorm.grouped import GroupedScaler
 
 
@@ -61,7 +61,7 @@ def states(step: Any) -> Iterator[tuple[Any, dict[str, Any]]]:
     if isinstance(step, Pipeline):
         for _, inner in step.steps:
             yield from states(inner)
-    elif isinstance(step, (Scaler, GroupedScaler)) or (not learns(step) and not is_passthrough(step)):
+    elif isinstance(step, (Learner, GroupedScaler)) or (not learns(step) and not is_passthrough(step)):
         # What a scaler has learned is never changed, only replaced; groups take changes back themselves.
         yield step, dict(vars(step))
     elif not is_passthrough(step):

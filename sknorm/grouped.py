@@ -32,8 +32,9 @@ from sknorm.groups.batch import Batch, Known, beside, read, within
 from sknorm.groups.documents import read_known, write_known
 from sknorm.groups.following import follow
 from sknorm.groups.learning import absorb, before, begin, learn
-from sknorm.groups.scaling import scale
+from sknorm.groups.scaling import lookup_of, scale
 from sknorm.groups.shrinkage import Policy
+from sknorm.maps import Lookup
 from sknorm.scalers.standard import StandardScaler
 from sknorm.state import Persistent
 
@@ -495,6 +496,10 @@ class GroupedScaler(GroupAttributes, TransformerMixin, Persistent, CallbackSuppo
 
     def _policy(self) -> Policy:
         return Policy(str(self.unseen), float(self.min_samples), -1.0 if self.smooth == "auto" else float(self.smooth))
+
+    def _lookup(self) -> Lookup:
+        """Return the map of every key, for those who compute it elsewhere."""
+        return lookup_of(self._known(), self._policy())
 
     def _take_over(self, known: Known, names: Self) -> None:
         """Let what was learned, and the names with it, be this scaler's: all or nothing."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sknorm._errors import infinity_error
-from sknorm.kernels import _apply
+from sknorm.kernels import _apply, _rownorm
 from sknorm.kernels.threads import LARGE, effective_n_threads, map_chunks
 
 Parameter: TypeAlias = NDArray[np.float64]
@@ -30,30 +30,17 @@ class Stage(NamedTuple):
 
 
 class Map(ABC):
-    """An elementwise function of a table, with parameters of shape (n_groups, n_features)."""
+    """A function of the rows of a table."""
 
-    @abstractmethod
-    def stages(self) -> list[Stage]:
-        """Return the kernel's program."""
+    takes_infinities: bool  # whether an infinity may be mapped to something finite
 
+    @property
     @abstractmethod
-    def inverse(self) -> Map:
-        """Return the inverse map; the inverse of a hard clip is the identity."""
+    def _program(self) -> _apply.Program | _rownorm.Program | None:
+        """The kernel's program; None for the identity."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name not in ("_program", "takes_infinities")}
-
-    @cached_property
-    def _program(self) -> _apply.Program | None:
-        stages = self.stages()
-        if not stages:
-            return None
-        shape = next(iter(stages[0].parameters.values())).shape
-        parameters = np.empty((len(stages), _apply.N_PARAMETERS, *shape))  # a kernel reads those of its kind alone
-        for row, stage in zip(parameters, stages, strict=True):
-            for index, value in stage.parameters.items():
-                row[index] = value
-        return _apply.Program([stage.kind for stage in stages], parameters)
 
     def __call__(
         self, X: NDArray[Any], out: NDArray[Any] | None = None, codes: NDArray[np.intp] | None = None
@@ -101,6 +88,41 @@ class Map(ABC):
             raise infinity_error(X.dtype)
         return out
 
+
+def identity(n_features: int) -> _apply.Program:
+    """Return the program of no stages: a copy that looks for infinities."""
+    return _apply.Program((), np.empty((0, _apply.N_PARAMETERS, 1, n_features)))
+
+
+class Elementwise(Map):
+    """A function of each value by itself, with parameters of shape (n_groups, n_features)."""
+
+    @abstractmethod
+    def stages(self) -> list[Stage]:
+        """Return the kernel's program."""
+
+    @abstractmethod
+    def inverse(self) -> Elementwise:
+        """Return the inverse map; the inverse of a hard clip is the identity."""
+
+    def take(self, groups: NDArray[np.intp]) -> Self:
+        """Return the map of these groups, in this order."""
+        mine: Any = self
+        parameters = {field.name: getattr(self, field.name) for field in fields(mine)}
+        return replace(mine, **{name: of[groups] for name, of in parameters.items() if isinstance(of, np.ndarray)})
+
+    @cached_property
+    def _program(self) -> _apply.Program | None:
+        stages = self.stages()
+        if not stages:
+            return None
+        shape = next(iter(stages[0].parameters.values())).shape
+        parameters = np.empty((len(stages), _apply.N_PARAMETERS, *shape))  # a kernel reads those of its kind alone
+        for row, stage in zip(parameters, stages, strict=True):
+            for index, value in stage.parameters.items():
+                row[index] = value
+        return _apply.Program([stage.kind for stage in stages], parameters)
+
     def on_sparse(self, X: Any, out: Any) -> Any:
         """Map the stored values of a CSR or CSC matrix into ``out``, which has the same structure.
 
@@ -119,7 +141,7 @@ class Map(ABC):
         return out
 
     @cached_property
-    def takes_infinities(self) -> bool:
+    def takes_infinities(self) -> bool:  # type: ignore[override]
         """Whether an infinity may be mapped to something finite."""
         stages = self.stages()
         return bool(stages) and bool(stages[0].kind & _apply.STAGE_FENCE)
@@ -134,13 +156,8 @@ class Map(ABC):
         return not np.any(np.abs(image) > 0) and not self.drops_zero()
 
 
-def identity(n_features: int) -> _apply.Program:
-    """Return the program of no stages: a copy that looks for infinities."""
-    return _apply.Program((), np.empty((0, _apply.N_PARAMETERS, 1, n_features)))
-
-
 @dataclass(frozen=True, eq=False)
-class Affine(Map):
+class Affine(Elementwise):
     """``y = (x − centre)/scale · gain + shift``, in this order; what is None is left out.
 
     Divided, never multiplied by a reciprocal: ``(max − min)/(max − min)`` is 1.
@@ -173,7 +190,7 @@ def filled(*parameters: tuple[int, Parameter | None, float]) -> dict[int, Parame
 
 
 @dataclass(frozen=True, eq=False)
-class Clip(Map):
+class Clip(Elementwise):
     """``y = min(max(x, low), high)``; NaN stays, and an infinity is an error."""
 
     low: Parameter
@@ -187,7 +204,7 @@ class Clip(Map):
 
 
 @dataclass(frozen=True, eq=False)
-class Fence(Map):
+class Fence(Elementwise):
     """``y = min(max(x, low), high)``, or NaN in place of what lies outside with ``drops``; NaN stays.
 
     With ``takes`` an infinity is something outside like any other, and an error only where that side is open
@@ -216,7 +233,7 @@ class Fence(Map):
 
 
 @dataclass(frozen=True, eq=False)
-class Squash(Map):
+class Squash(Elementwise):
     """``y = B·x/√(x² + B²)``, a soft clip into (−B, B), written so that x = 1e200 gives B."""
 
     bound: Parameter
@@ -229,7 +246,7 @@ class Squash(Map):
 
 
 @dataclass(frozen=True, eq=False)
-class Unsquash(Map):
+class Unsquash(Elementwise):
     """``y = B·x/√(B² − x²)``, the inverse of `Squash` inside (−B, B); ±infinity from ±B on."""
 
     bound: Parameter
@@ -241,10 +258,10 @@ class Unsquash(Map):
         return Squash(self.bound)
 
 
-class Chain(Map):
+class Chain(Elementwise):
     """Maps one after another, in one pass over memory."""
 
-    def __init__(self, *maps: Map) -> None:
+    def __init__(self, *maps: Elementwise) -> None:
         self.maps = maps
 
     def stages(self) -> list[Stage]:
@@ -260,5 +277,60 @@ class Chain(Map):
     def inverse(self) -> Chain:
         return Chain(*(map_.inverse() for map_ in reversed(self.maps)))
 
+    def take(self, groups: NDArray[np.intp]) -> Chain:
+        return Chain(*(map_.take(groups) for map_ in self.maps))
+
     def drops_zero(self) -> bool:
         return any(map_.drops_zero() for map_ in self.maps)
+
+
+@dataclass(frozen=True, eq=False)
+class RowNorm(Map):
+    """``y = (x − mean)/√(variance + eps) · gain + shift``, mean and variance being those of a row's own block.
+
+    Blocks are of adjacent columns; the variance has no correction. Missing values stay, and the others of their block
+    are normalized without them. Where the root is zero, 1 stands in.
+
+    Parameters
+    ----------
+    ends : ndarray of shape (n_blocks,), intp
+        The column after the last one of every block: increasing, the last is the number of columns.
+    eps : float
+        What is added to the variance, 0 or more.
+    gain, shift : ndarray of shape (1, n_features) or None
+        What is left out where it is None.
+    """
+
+    ends: NDArray[np.intp]
+    eps: float
+    gain: Parameter | None = None
+    shift: Parameter | None = None
+
+    takes_infinities = False
+
+    @cached_property
+    def _program(self) -> _rownorm.Program:
+        return _rownorm.Program(self.ends, self.eps, self.gain, self.shift)
+
+
+@dataclass(frozen=True, eq=False)
+class Lookup:
+    """A map for every key: the rows of its parameters are picked by the key of a row.
+
+    Parameters
+    ----------
+    keys : list of length n_keys
+        The keys, tuples where they are composite, None for a missing one.
+    map_ : Elementwise
+        Its parameters have n_keys + 2 rows: one for each key, in their order; for a key that is none of these; and for
+        a row that has no key.
+    blank : ndarray of shape (n_keys + 2, n_features), bool
+        The cells that have no map: what is in them stays, or is missing afterwards.
+    passes : bool
+        Whether what has no map stays.
+    """
+
+    keys: list[Any]
+    map_: Elementwise
+    blank: NDArray[np.bool_]
+    passes: bool

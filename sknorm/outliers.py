@@ -18,7 +18,7 @@ from sknorm._fitted import fitted_columns, nan_where_unseen, whole_numbers
 from sknorm._learned import Learned, refuse_overflowing_moments, refuse_weight
 from sknorm._limits import as_parameter, limits_of, placed
 from sknorm._validation import check_scaled
-from sknorm.maps import Affine, Chain, Fence, Map
+from sknorm.maps import Affine, Chain, Elementwise, Fence
 from sknorm.statistics import Clipped, Fenced, FenceRule, Quantiles, Statistic, Unordered
 from sknorm.statistics.fence import WIDER, Bounds
 from sknorm.statistics.sparse import columns_of, summed
@@ -327,7 +327,7 @@ class OutlierClipper(Scaler):
         rule = self._fence_rule(self)
         return (now.changed(rule=rule) if rule.kind is now.rule.kind else now).bounds()
 
-    def _apply(self, map_: Map, X: Any, copy: bool) -> Any:
+    def _apply(self, map_: Elementwise, X: Any, copy: bool) -> Any:
         fence = map_.maps[0] if isinstance(map_, Chain) and map_.maps else None
         if not self.indicator or not isinstance(fence, Fence):
             return super()._apply(map_, X, copy)

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn import config_context
 
 from sknorm._atomic import write_atomically
@@ -264,6 +265,8 @@ def write_parameter(value: Any, path: str, depth: int) -> Any:
     if isinstance(value, (tuple, list)):
         entries = [write_parameter(entry, f"{path}[{i}]", depth + 1) for i, entry in enumerate(value)]
         return {"tuple": entries} if isinstance(value, tuple) else entries
+    if isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind in "fiu":
+        return {"array": write_parameter(value.tolist(), path, depth)}
     if isinstance(value, dict):
         return {"dict": [write_item(*item, path, depth + 1) for item in value.items()]}
     if hasattr(value, "get_params") and not isinstance(value, type):
@@ -299,10 +302,21 @@ def read_parameter(node: Node, depth: int) -> Any:
     if type(value) is dict and "dict" in value:
         (entries,) = node.entries("dict")
         return read_dict(entries, depth)
+    if type(value) is dict and "array" in value:
+        (entries,) = node.entries("array")
+        return read_array(entries)
     if type(value) is dict and "float" in value:
         (name,) = node.entries("float")
         return name.non_finite()
     return read_estimator(node, depth=depth + 1)
+
+
+def read_array(node: Node) -> NDArray[Any]:
+    """Return an array of one dimension from the list of its numbers: of integers if all are."""
+    numbers = [read_parameter(entry, 0) for entry in node.items()]
+    if not all(type(number) in (int, float) for number in numbers):
+        raise node.error("must be numbers")
+    return np.array(numbers, np.int64 if numbers and all(type(number) is int for number in numbers) else np.float64)
 
 
 def read_dict(node: Node, depth: int) -> dict[Any, Any]:

@@ -13,7 +13,7 @@ from sknorm.groups.batch import Batch, Known
 from sknorm.groups.groups import Codes, Found
 from sknorm.groups.keys import Keys
 from sknorm.groups.shrinkage import Policy, affine_of, bounds_of, stacked
-from sknorm.maps import Map
+from sknorm.maps import Elementwise, Lookup
 
 SHORT = Repr()
 SHORT.maxlist = 5
@@ -39,7 +39,7 @@ def scale(
 
 def map_of(
     known: Known, policy: Policy, batch: Batch, found: Found
-) -> tuple[Map, Codes | None, NDArray[np.bool_] | None]:
+) -> tuple[Elementwise, Codes | None, NDArray[np.bool_] | None]:
     """Return the map of the groups of a batch, which of them each row has, and the cells that it has nothing for."""
     scaler, weight, folded = known.scaler, found.weight, found.folded
     now, everything = found.statistic.now(), found.everything
@@ -75,11 +75,41 @@ def map_of(
     return scaler._bounded(affine, shape, bounds), codes, nothing if nothing.any() else None
 
 
+def lookup_of(known: Known, policy: Policy) -> Lookup:
+    """Return the map of every key that is known, of one that is not, and of no key.
+
+    Raises
+    ------
+    ValueError
+        If a key that is not known is to be an error, which no map can say.
+    """
+    if policy.unseen == "error":
+        raise ValueError(
+            'A scaler with unseen="error" cannot be handed on, since what computes the map elsewhere cannot refuse a '
+            'row; set unseen to "global", "nan" or "passthrough".'
+        )
+    snapshot = known.groups.snapshot()
+    keys = list(snapshot.key_index.keys())
+    every = np.arange(len(keys))
+    # A row of each key, one of a key that is not known, and one without.
+    batch = Batch(np.empty((len(keys) + 2, known.n_values)), np.append(every, [len(keys), -1]), [*keys, None])
+    found = Found(np.append(every, -1), snapshot.statistic, snapshot.weight, snapshot.everything, snapshot.folded)
+    map_, codes, blank = map_of(known, policy, batch, found)
+    assert codes is not None, "some rows are of no known key"
+    nothing = np.zeros(batch.values.shape, np.bool_) if blank is None else blank[codes]
+    return Lookup([as_python(key) for key in keys], map_.take(codes), nothing, policy.unseen == "passthrough")
+
+
+def as_python(key: Any) -> Any:
+    """Return a key as Python has it."""
+    return key.item() if isinstance(key, np.generic) else key
+
+
 def refuse_unseen(keys: Keys, unseen: Codes) -> None:
     """Raise for keys of which too little is known."""
     some = [keys[i] for i in unseen[:6].tolist()]
     raise ValueError(
-        f"Found unknown keys {SHORT.repr([key.item() if isinstance(key, np.generic) else key for key in some])} "
+        f"Found unknown keys {SHORT.repr([as_python(key) for key in some])} "
         f"({len(unseen)} in all), of which no rows, or fewer than min_samples, were learned; "
         'learn them first, or set unseen="global".'
     )

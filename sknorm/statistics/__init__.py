@@ -7,6 +7,7 @@ from sknorm.statistics.fence import FenceRule
 from sknorm.statistics.fenced import Clipped, Fenced
 from sknorm.statistics.moments import Moments
 from sknorm.statistics.quantiles import Quantiles
+from sknorm.statistics.running import Running, Update
 from sknorm.statistics.windowed import Windowed, WindowedTable
 from sknorm.statistics.windowed_quantiles import WindowedQuantiles
 
@@ -19,8 +20,10 @@ __all__ = [
     "Moments",
     "MomentsAndExtremes",
     "Quantiles",
+    "Running",
     "Statistic",
     "Unordered",
+    "Update",
     "Windowed",
     "WindowedQuantiles",
     "WindowedTable",

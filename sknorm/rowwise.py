@@ -1,0 +1,339 @@
+"""Normalization of each row by itself: statistics of a row's own values, nothing learned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn import get_config
+from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import Interval
+
+from sknorm._document import Node
+from sknorm._gain import CONSTRAINTS, row_of
+from sknorm._mapped import Mapped
+from sknorm._validation import check_table
+from sknorm.maps import RowNorm
+from sknorm.state import Persistent
+
+
+class RowNormalizer(Mapped, Persistent, BaseEstimator):
+    """A transformer that normalizes blocks of a row's columns by their own mean and variance.
+
+    A subclass writes ``_ends``.
+    """
+
+    eps: float
+    gamma: Any
+    beta: Any
+    # Whether gamma and beta may have one number for each block.
+    _gain_by_block: ClassVar[bool] = False
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "eps": [Interval(Real, 0, None, closed="left")],
+        **CONSTRAINTS,
+        "copy": ["boolean"],
+    }
+
+    n_features_in_: int
+    _map: RowNorm | None
+
+    def _ends(self, n_features: int) -> NDArray[np.intp]:
+        """Return the column after the last one of every block."""
+        return np.array([n_features], np.intp)
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Remember the width of X and the names of its columns; nothing is learned from its values.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The data.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The transformer.
+
+        Raises
+        ------
+        ValueError
+            If the parameters do not fit the number of columns.
+        """
+        self._check_all_parameters()
+        names = object.__new__(type(self))
+        names.__dict__.update(self.__dict__)
+        n_features = self._table(X, names, reset=True).shape[1]
+        map_ = self._map_for(n_features)
+        self.__dict__.pop("feature_names_in_", None)
+        self.__dict__.update(names.__dict__, _map=map_)
+        return self
+
+    def _fitted_map(self) -> RowNorm:
+        if self.__dict__.get("_map") is None:
+            self._check_all_parameters()
+            self.__dict__["_map"] = self._map_for(self.n_features_in_)
+        map_: RowNorm = self.__dict__["_map"]
+        return map_
+
+    def _transform(self, X: Any, copy: bool) -> Any:
+        if hasattr(self, "n_features_in_"):
+            return super()._transform(X, copy)
+        self._check_all_parameters()  # there is nothing to learn, so what is not fitted transforms too
+        X = self._table(X, self, reset=False)
+        return self._apply(self._map_for(X.shape[1]), X, copy)
+
+    def _map_for(self, n_features: int) -> RowNorm:
+        """Return the map of a table of so many columns."""
+        ends = self._ends(n_features)
+        n_channels = len(ends) if self._gain_by_block else None
+        gamma, beta = (row_of(name, getattr(self, name), n_features, n_channels) for name in ("gamma", "beta"))
+        return RowNorm(ends, float(self.eps), gamma, beta)
+
+    def _table(self, X: Any, names: Any, reset: bool) -> Any:
+        return check_table(names, X, reset=reset, accept_sparse=False)
+
+    def _check_all_parameters(self) -> None:
+        if not get_config()["skip_parameter_validation"]:
+            self._validate_params()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        self.__dict__.pop("_map", None)  # a parameter changed after fit takes effect at once
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        return tags
+
+    # Documents; see `Persistent`.
+
+    def _write_learned(self) -> dict[str, Any] | None:
+        return {} if "n_features_in_" in self.__dict__ else None
+
+    def _read_learned(self, learned: Node, n_features: int) -> None:
+        learned.entries()
+        self._map_for(n_features)
+
+
+class LayerNorm(RowNormalizer):
+    """Centre and scale every row by the mean and variance of its own values.
+
+    ``y = (x − μ)/√(σ² + ε) · γ + β``, μ and σ² = Σ(x − μ)²/d being those of the row's d values. Nothing is learned but
+    the width. Missing values are left out of mean and variance and stay missing. A constant row becomes β.
+
+    Columns are weighed against each other, so they must have one unit, as embeddings, pixels, spectra or counts have:
+    in a row of an age and an income the income alone decides. Scale such columns first, or use `StandardScaler`.
+
+    Parameters
+    ----------
+    eps : float, default=1e-5
+        ε, in squared units of the data: what is added to the variance.
+    gamma : float or array-like of shape (n_features,), default=None
+        γ, what the result is multiplied by; None for 1.
+    beta : float or array-like of shape (n_features,), default=None
+        β, what is added then; None for 0.
+    copy : bool, default=True
+        Whether `transform` leaves its input alone; False works in place where it can.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        The number of features.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Their names, where X had names that are all strings.
+
+    See Also
+    --------
+    GroupNorm : The same within blocks of columns.
+    sklearn.preprocessing.Normalizer : Scales every row to length 1, without centring.
+
+    References
+    ----------
+    J. L. Ba, J. R. Kiros and G. E. Hinton, "Layer normalization", arXiv:1607.06450, 2016.
+
+    Examples
+    --------
+    >>> from sknorm import LayerNorm
+    >>> LayerNorm(eps=0).fit_transform([[1.0, 2.0, 3.0], [5.0, 5.0, 5.0]]).round(4)
+    array([[-1.2247,  0.    ,  1.2247],
+           [ 0.    ,  0.    ,  0.    ]])
+    """
+
+    def __init__(
+        self,
+        eps: float = 1e-5,
+        *,
+        gamma: float | ArrayLike | None = None,
+        beta: float | ArrayLike | None = None,
+        copy: bool = True,
+    ) -> None:
+        self.eps = eps
+        self.gamma = gamma
+        self.beta = beta
+        self.copy = copy
+
+
+class GroupNorm(RowNormalizer):
+    """Centre and scale blocks of columns of every row by the mean and variance of their own values.
+
+    ``y = (x − μ)/√(σ² + ε) · γ + β``, μ and σ² = Σ(x − μ)²/w being those of the w values that a row has in the block.
+    Nothing is learned but the width. Missing values are left out of mean and variance and stay missing. A block that is
+    constant in a row becomes β there.
+
+    The columns of a block are weighed against each other, so they must have one unit; those of different blocks need
+    not. A block of one column is always constant.
+
+    Parameters
+    ----------
+    n_groups : int or sequence of int, default=1
+        The number of blocks, all of as many adjacent columns; or the number of columns of each block, from left to
+        right.
+    eps : float, default=1e-5
+        ε, in squared units of the data: what is added to the variance.
+    gamma : float or array-like of shape (n_features,), default=None
+        γ, what the result is multiplied by; None for 1.
+    beta : float or array-like of shape (n_features,), default=None
+        β, what is added then; None for 0.
+    copy : bool, default=True
+        Whether `transform` leaves its input alone; False works in place where it can.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        The number of features.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Their names, where X had names that are all strings.
+
+    See Also
+    --------
+    LayerNorm : The whole row as one block.
+    InstanceNorm : A block for each channel of a signal or a picture.
+
+    References
+    ----------
+    Y. Wu and K. He, "Group normalization", ECCV 2018.
+
+    Examples
+    --------
+    >>> from sknorm import GroupNorm
+    >>> GroupNorm(2, eps=0).fit_transform([[1.0, 3.0, 100.0, 300.0]])
+    array([[-1.,  1., -1.,  1.]])
+    >>> GroupNorm([1, 3], eps=0).fit_transform([[1.0, 3.0, 3.0, 3.0]])
+    array([[0., 0., 0., 0.]])
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "n_groups": [Interval(Integral, 1, None, closed="left"), "array-like"],
+        **RowNormalizer._parameter_constraints,
+    }
+
+    def __init__(
+        self,
+        n_groups: int | Sequence[int] = 1,
+        eps: float = 1e-5,
+        *,
+        gamma: float | ArrayLike | None = None,
+        beta: float | ArrayLike | None = None,
+        copy: bool = True,
+    ) -> None:
+        self.n_groups = n_groups
+        self.eps = eps
+        self.gamma = gamma
+        self.beta = beta
+        self.copy = copy
+
+    def _ends(self, n_features: int) -> NDArray[np.intp]:
+        if isinstance(self.n_groups, Integral):
+            return equal_blocks("n_groups", int(self.n_groups), n_features)
+        widths = np.asarray(self.n_groups)
+        if widths.ndim != 1 or widths.dtype.kind not in "iu" or not (widths > 0).all() or widths.sum() != n_features:
+            raise ValueError(
+                f"n_groups must be a number of blocks, or whole numbers of columns that add up to {n_features}, "
+                f"the number of columns of X, not {self.n_groups!r}."
+            )
+        return np.cumsum(widths).astype(np.intp)
+
+
+class InstanceNorm(RowNormalizer):
+    """Centre and scale every channel of every row by the mean and variance of its own values.
+
+    ``y = (x − μ)/√(σ² + ε) · γ + β``, μ and σ² = Σ(x − μ)²/w being those of the w values that a row has in the channel.
+    A row holds the channels one after the other, each of as many values: a signal of 3 channels and 100 points is a row
+    of 300 columns. Nothing is learned but the width. Missing values are left out of mean and variance and stay missing.
+    A channel that is constant in a row becomes β there.
+
+    A channel of one value is always constant: with ``n_channels=n_features`` nothing is left of the data. For columns
+    of different units use `StandardScaler`.
+
+    Parameters
+    ----------
+    n_channels : int, default=1
+        The number of channels, which must divide the number of columns.
+    eps : float, default=1e-5
+        ε, in squared units of the data: what is added to the variance.
+    gamma : float or array-like of shape (n_channels,) or (n_features,), default=None
+        γ, what the result is multiplied by; None for 1.
+    beta : float or array-like of shape (n_channels,) or (n_features,), default=None
+        β, what is added then; None for 0.
+    copy : bool, default=True
+        Whether `transform` leaves its input alone; False works in place where it can.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        The number of features.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Their names, where X had names that are all strings.
+
+    See Also
+    --------
+    GroupNorm : Blocks of any width.
+
+    References
+    ----------
+    D. Ulyanov, A. Vedaldi and V. Lempitsky, "Instance normalization: the missing ingredient for fast stylization",
+    arXiv:1607.08022, 2016.
+
+    Examples
+    --------
+    >>> from sknorm import InstanceNorm
+    >>> InstanceNorm(2, eps=0, gamma=[1.0, 10.0]).fit_transform([[1.0, 3.0, 100.0, 300.0]])
+    array([[ -1.,   1., -10.,  10.]])
+    """
+
+    _gain_by_block = True
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "n_channels": [Interval(Integral, 1, None, closed="left")],
+        **RowNormalizer._parameter_constraints,
+    }
+
+    def __init__(
+        self,
+        n_channels: int = 1,
+        eps: float = 1e-5,
+        *,
+        gamma: float | ArrayLike | None = None,
+        beta: float | ArrayLike | None = None,
+        copy: bool = True,
+    ) -> None:
+        self.n_channels = n_channels
+        self.eps = eps
+        self.gamma = gamma
+        self.beta = beta
+        self.copy = copy
+
+    def _ends(self, n_features: int) -> NDArray[np.intp]:
+        return equal_blocks("n_channels", int(self.n_channels), n_features)
+
+
+def equal_blocks(name: str, n_blocks: int, n_features: int) -> NDArray[np.intp]:
+    """Return the ends of so many blocks of as many columns; raise where they do not come out even."""
+    if n_features % n_blocks:
+        raise ValueError(f"{name} must divide the number of columns of X, {n_features}, but is {n_blocks}.")
+    width = n_features // n_blocks
+    return np.arange(width, n_features + 1, width, dtype=np.intp)
