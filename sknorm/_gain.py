@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 CONSTRAINTS: dict[str, Any] = {"gamma": ["array-like", Real, None], "beta": ["array-like", Real, None]}
 
 
-def row_of(name: str, value: Any, n_features: int, n_channels: int | None = None) -> NDArray[np.float64] | None:
-    """Return a parameter as an array of shape (1, n_features), None for None.
+def numbers_of(name: str, value: Any, n_features: int, n_channels: int | None = None) -> NDArray[np.float64] | None:
+    """Return a parameter as an array of no dimension, or of a number for each column or channel; None for None.
 
     Parameters
     ----------
@@ -28,18 +28,29 @@ def row_of(name: str, value: Any, n_features: int, n_channels: int | None = None
     Raises
     ------
     ValueError
-        If there are more or fewer numbers, or if one is not finite.
+        If there are more or fewer numbers, or if one is none, or not finite.
     """
     if value is None:
         return None
-    numbers = np.asarray(value, dtype=np.float64)
+    numbers = np.asarray(value)
+    if numbers.dtype.kind not in "fiub":
+        raise ValueError(f"{name} must be numbers, but is {value!r}.")
+    numbers = numbers.astype(np.float64)
     if not np.isfinite(numbers).all():
         raise ValueError(f"{name} must be finite, but is {value!r}.")
-    if numbers.ndim == 1 and n_channels and len(numbers) == n_channels:
-        numbers = np.repeat(numbers, n_features // n_channels)
-    if numbers.shape not in ((), (n_features,)):
+    if numbers.shape not in ((), (n_features,), (n_channels,)):
         wanted = f"{n_features} numbers, one for each column" + (
             f", or {n_channels}, one for each channel" if n_channels else ""
         )
         raise ValueError(f"{name} must be one number or {wanted}, but has the shape {numbers.shape}.")
+    return numbers
+
+
+def row_of(name: str, value: Any, n_features: int, n_channels: int | None = None) -> NDArray[np.float64] | None:
+    """Return a parameter as an array of shape (1, n_features), None for None; see `numbers_of`."""
+    numbers = numbers_of(name, value, n_features, n_channels)
+    if numbers is None:
+        return None
+    if numbers.ndim:
+        numbers = np.repeat(numbers, n_features // len(numbers))
     return np.array(np.broadcast_to(numbers, (1, n_features)))

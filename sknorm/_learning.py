@@ -279,9 +279,9 @@ class Learner(Persistent, CallbackSupportMixin, BaseEstimator):
                 f"Scalers to be merged must have the same feature names; they are {names} here "
                 f"and {other_names} in the other."
             )
-        self._check_memory(self._learned.history, self)
-        other._check_memory(other._learned.history, other)
-        learned = self._learned.merge(other._learned)
+        known, more = self._learned, other._learned
+        history = self._remembered(known.history, self).merge(other._remembered(more.history, other))
+        learned = known.after(history, more.n_rows)
         self._check_now(learned.now, getattr(self, "feature_names_in_", None))
         self._learned = learned
         return self

@@ -13,9 +13,9 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 
 from sknorm._document import Node
-from sknorm._gain import CONSTRAINTS, row_of
+from sknorm._gain import CONSTRAINTS, numbers_of, row_of
 from sknorm._mapped import Mapped
-from sknorm._validation import check_table
+from sknorm._validation import check_table, is_plain
 from sknorm.maps import RowNorm
 from sknorm.state import Persistent
 
@@ -23,7 +23,7 @@ from sknorm.state import Persistent
 class RowNormalizer(Mapped, Persistent, BaseEstimator):
     """A transformer that normalizes blocks of a row's columns by their own mean and variance.
 
-    A subclass writes ``_ends``.
+    A subclass writes ``_blocks``.
     """
 
     eps: float
@@ -40,9 +40,9 @@ class RowNormalizer(Mapped, Persistent, BaseEstimator):
     n_features_in_: int
     _map: RowNorm | None
 
-    def _ends(self, n_features: int) -> NDArray[np.intp]:
-        """Return the column after the last one of every block."""
-        return np.array([n_features], np.intp)
+    def _blocks(self, n_features: int) -> int | NDArray[np.intp]:
+        """Return the number of blocks, all of one width, or the width of each; raise where they do not fit."""
+        return 1
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Remember the width of X and the names of its columns; nothing is learned from its values.
@@ -65,34 +65,49 @@ class RowNormalizer(Mapped, Persistent, BaseEstimator):
             If the parameters do not fit the number of columns.
         """
         self._check_all_parameters()
-        names = object.__new__(type(self))
-        names.__dict__.update(self.__dict__)
+        names = self._stand_in()
         n_features = self._table(X, names, reset=True).shape[1]
         map_ = self._map_for(n_features)
         self.__dict__.pop("feature_names_in_", None)
         self.__dict__.update(names.__dict__, _map=map_)
         return self
 
+    def _stand_in(self) -> Self:
+        """Return another one for scikit-learn's validation to set names and width of, see `Learner._enter`."""
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        return other
+
     def _fitted_map(self) -> RowNorm:
-        if self.__dict__.get("_map") is None:
+        map_: RowNorm | None = self.__dict__.get("_map")
+        if map_ is None:
             self._check_all_parameters()
-            self.__dict__["_map"] = self._map_for(self.n_features_in_)
-        map_: RowNorm = self.__dict__["_map"]
+            map_ = self.__dict__["_map"] = self._map_for(self.n_features_in_)
         return map_
 
     def _transform(self, X: Any, copy: bool) -> Any:
-        if hasattr(self, "n_features_in_"):
-            return super()._transform(X, copy)
+        if "n_features_in_" in self.__dict__:
+            if not is_plain(X, self):  # before there is a map, whose memory is that of a row
+                X = self._table(X, self, reset=False)
+            return self._apply(self._fitted_map(), X, copy)
         self._check_all_parameters()  # there is nothing to learn, so what is not fitted transforms too
-        X = self._table(X, self, reset=False)
+        X = self._table(X, self._stand_in(), reset=True)
         return self._apply(self._map_for(X.shape[1]), X, copy)
 
     def _map_for(self, n_features: int) -> RowNorm:
         """Return the map of a table of so many columns."""
-        ends = self._ends(n_features)
-        n_channels = len(ends) if self._gain_by_block else None
+        blocks = self._blocks(n_features)
+        n_channels = blocks if self._gain_by_block and isinstance(blocks, int) else None
         gamma, beta = (row_of(name, getattr(self, name), n_features, n_channels) for name in ("gamma", "beta"))
-        return RowNorm(ends, float(self.eps), gamma, beta)
+        widths = np.full(blocks, n_features // blocks, np.intp) if isinstance(blocks, int) else blocks
+        return RowNorm(np.cumsum(widths, dtype=np.intp), float(self.eps), gamma, beta)
+
+    def _check_width(self, n_features: int) -> None:
+        """Raise where the parameters do not fit so many columns; takes no memory for them."""
+        blocks = self._blocks(n_features)
+        n_channels = blocks if self._gain_by_block and isinstance(blocks, int) else None
+        for name in ("gamma", "beta"):
+            numbers_of(name, getattr(self, name), n_features, n_channels)
 
     def _table(self, X: Any, names: Any, reset: bool) -> Any:
         return check_table(names, X, reset=reset, accept_sparse=False)
@@ -117,7 +132,7 @@ class RowNormalizer(Mapped, Persistent, BaseEstimator):
 
     def _read_learned(self, learned: Node, n_features: int) -> None:
         learned.entries()
-        self._map_for(n_features)
+        self._check_width(n_features)
 
 
 class LayerNorm(RowNormalizer):
@@ -247,16 +262,22 @@ class GroupNorm(RowNormalizer):
         self.beta = beta
         self.copy = copy
 
-    def _ends(self, n_features: int) -> NDArray[np.intp]:
+    def _blocks(self, n_features: int) -> int | NDArray[np.intp]:
         if isinstance(self.n_groups, Integral):
-            return equal_blocks("n_groups", int(self.n_groups), n_features)
+            return checked_number("n_groups", int(self.n_groups), n_features)
         widths = np.asarray(self.n_groups)
-        if widths.ndim != 1 or widths.dtype.kind not in "iu" or not (widths > 0).all() or widths.sum() != n_features:
+        # Added up as Python's integers: sums of 64 bits wrap around to whatever number of columns one likes.
+        if (
+            widths.ndim != 1
+            or widths.dtype.kind not in "iu"
+            or not (widths > 0).all()
+            or sum(widths.tolist()) != n_features
+        ):
             raise ValueError(
                 f"n_groups must be a number of blocks, or whole numbers of columns that add up to {n_features}, "
                 f"the number of columns of X, not {self.n_groups!r}."
             )
-        return np.cumsum(widths).astype(np.intp)
+        return widths.astype(np.intp)
 
 
 class InstanceNorm(RowNormalizer):
@@ -327,13 +348,12 @@ class InstanceNorm(RowNormalizer):
         self.beta = beta
         self.copy = copy
 
-    def _ends(self, n_features: int) -> NDArray[np.intp]:
-        return equal_blocks("n_channels", int(self.n_channels), n_features)
+    def _blocks(self, n_features: int) -> int:
+        return checked_number("n_channels", int(self.n_channels), n_features)
 
 
-def equal_blocks(name: str, n_blocks: int, n_features: int) -> NDArray[np.intp]:
-    """Return the ends of so many blocks of as many columns; raise where they do not come out even."""
+def checked_number(name: str, n_blocks: int, n_features: int) -> int:
+    """Return a number of blocks; raise where so many of one width do not come out even."""
     if n_features % n_blocks:
         raise ValueError(f"{name} must divide the number of columns of X, {n_features}, but is {n_blocks}.")
-    width = n_features // n_blocks
-    return np.arange(width, n_features + 1, width, dtype=np.intp)
+    return n_blocks

@@ -304,16 +304,16 @@ def read_parameter(node: Node, depth: int) -> Any:
         return read_dict(entries, depth)
     if type(value) is dict and "array" in value:
         (entries,) = node.entries("array")
-        return read_array(entries)
+        return read_array(entries, depth)
     if type(value) is dict and "float" in value:
         (name,) = node.entries("float")
         return name.non_finite()
     return read_estimator(node, depth=depth + 1)
 
 
-def read_array(node: Node) -> NDArray[Any]:
+def read_array(node: Node, depth: int) -> NDArray[Any]:
     """Return an array of one dimension from the list of its numbers: of integers if all are."""
-    numbers = [read_parameter(entry, 0) for entry in node.items()]
+    numbers = [read_parameter(entry, depth + 1) for entry in node.items()]
     if not all(type(number) in (int, float) for number in numbers):
         raise node.error("must be numbers")
     return np.array(numbers, np.int64 if numbers and all(type(number) is int for number in numbers) else np.float64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ def weight_norm(W: ArrayLike, axis: int | None = 0) -> tuple[NDArray[Any], NDArr
     Raises
     ------
     ValueError
-        If W has no such axis, or holds an infinity.
+        If W has no such axis, holds an infinity, or has a magnitude that overflows its type.
 
     See Also
     --------
@@ -55,9 +56,12 @@ def weight_norm(W: ArrayLike, axis: int | None = 0) -> tuple[NDArray[Any], NDArr
            [2.]])
     """
     weights = as_weights("W", W)
-    norm = norm_of(weights, axis)
-    direction = weights.astype(np.float64) / np.where(norm == 0, 1.0, norm)
-    return direction.astype(weights.dtype), norm.astype(weights.dtype)
+    direction, norm, exponent = split(weights, axis)
+    with np.errstate(over="ignore"):
+        magnitude = np.ldexp(norm, exponent).astype(weights.dtype)
+    if np.isinf(magnitude).any():
+        raise ValueError(f"A magnitude of W overflows {weights.dtype}; divide the weights by a power of ten.")
+    return direction.astype(weights.dtype), magnitude
 
 
 def apply_weight_norm(direction: ArrayLike, magnitude: ArrayLike, axis: int | None = 0) -> NDArray[Any]:
@@ -101,7 +105,7 @@ def apply_weight_norm(direction: ArrayLike, magnitude: ArrayLike, axis: int | No
            [0., 1.]])
     """
     v, g = as_weights("direction", direction), as_weights("magnitude", magnitude)
-    norm = norm_of(v, axis)
+    unit, norm, _ = split(v, axis)
     if g.shape != norm.shape:
         if g.size != norm.size or g.ndim > 1:
             raise ValueError(
@@ -111,7 +115,7 @@ def apply_weight_norm(direction: ArrayLike, magnitude: ArrayLike, axis: int | No
         g = g.reshape(norm.shape)
     if ((norm == 0) & (g != 0)).any():
         raise ValueError("A direction is zero whose magnitude is not, so it does not say where to go.")
-    weights: NDArray[Any] = (v.astype(np.float64) / np.where(norm == 0, 1.0, norm) * g).astype(v.dtype)
+    weights: NDArray[Any] = (unit * g).astype(v.dtype)
     return weights
 
 
@@ -126,15 +130,24 @@ def as_weights(name: str, values: ArrayLike) -> NDArray[Any]:
     return array
 
 
-def norm_of(weights: NDArray[Any], axis: int | None) -> NDArray[np.float64]:
-    """Return the norm of each slice along an axis, with as many axes as the weights, computed in float64."""
-    if axis is not None and not -weights.ndim <= axis < weights.ndim:
-        raise ValueError(f"axis must be one of the {weights.ndim} of weights of the shape {weights.shape}, not {axis}.")
-    kept = None if axis is None else axis % weights.ndim
-    others = tuple(i for i in range(weights.ndim) if i != kept)
+def split(
+    weights: NDArray[Any], axis: int | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int_]]:
+    """Return the direction, and the norm as ``norm · 2**exponent``, of each slice along an axis, in double.
+
+    The norms have as many axes as the weights. No square and no norm overflows or vanishes: values are scaled by the
+    power of two of the largest first, which is exact.
+    """
+    if axis is not None:
+        axis = index(axis)
+        if not -weights.ndim <= axis < weights.ndim:
+            raise ValueError(
+                f"axis must be one of the {weights.ndim} of weights of the shape {weights.shape}, not {axis}."
+            )
+    others = tuple(i for i in range(weights.ndim) if axis is None or i != axis % weights.ndim)
     double = weights.astype(np.float64)
-    # Scaled by the largest value first, so that no square overflows.
-    largest = np.max(np.abs(double), axis=others, keepdims=True, initial=0.0)
-    unit = np.where(largest > 0, largest, 1.0)
-    norm: NDArray[np.float64] = unit * np.sqrt(np.sum((double / unit) ** 2, axis=others, keepdims=True))
-    return norm
+    largest = np.max(np.abs(double), axis=others, keepdims=True, initial=0.0, where=~np.isnan(double))
+    exponent = np.frexp(largest)[1]
+    scaled = np.ldexp(double, -exponent)
+    norm = np.sqrt(np.sum(scaled**2, axis=others, keepdims=True))
+    return scaled / np.where(norm == 0, 1.0, norm), norm, exponent

@@ -1,51 +1,51 @@
 /* The loops of rownorm.h for one value type T; included once for each. */
 
-/* Normalize the w values of a block, packed, into y, through a scratch of w doubles. Without gain there is no shift. */
-SKNORM_INLINE int NAME(normalize_block)(T *y, const T *x, size_t w, double eps, const double *gain,
-                                        const double *shift, double *SKNORM_RESTRICT v) {
-    double sums[SKNORM_SUMS] = {0}, squares[SKNORM_SUMS] = {0};
+/* Normalize the w values of a block, packed, into y, which may be x. Without gain there is no shift. The scratch, of w
+   doubles, is used where a value is missing or a square overflows. */
+SKNORM_INLINE int NAME(normalize_block)(T *y, const T *x, size_t w, double eps, const double *gain, const double *shift,
+                                        double *SKNORM_RESTRICT scratch) {
+    double sums[SKNORM_SUMS] = {0}, squares[SKNORM_SUMS] = {0}, rest = 0, rest_squared = 0;
     size_t whole = w - w % SKNORM_SUMS;
-    for (size_t i = 0; i < whole; i += SKNORM_SUMS)
-        for (size_t j = 0; j < SKNORM_SUMS; j++) {
-            v[i + j] = x[i + j];
-            sums[j] += v[i + j];
-        }
-    for (size_t j = 0; j < w - whole; j++) {
-        v[whole + j] = x[whole + j];
-        sums[j] += v[whole + j];
+    for (size_t i = 0; i < whole; i += SKNORM_SUMS) {
+        SKNORM_UNROLL_8
+        for (size_t j = 0; j < SKNORM_SUMS; j++) sums[j] += x[i + j];
     }
-    double mean = total_of(sums) / (double)w;
+    for (size_t j = whole; j < w; j++) rest += x[j];
+    double mean = (total_of(sums) + rest) / (double)w;
     for (size_t j = 0; j < SKNORM_SUMS; j++) sums[j] = 0;
-    for (size_t i = 0; i < whole; i += SKNORM_SUMS)
+    rest = 0;
+    for (size_t i = 0; i < whole; i += SKNORM_SUMS) {
+        SKNORM_UNROLL_8
         for (size_t j = 0; j < SKNORM_SUMS; j++) {
-            double d = v[i + j] - mean;
-            v[i + j] = d;
-            sums[j] += d;
+            double d = x[i + j] - mean;
+            if (EXACT) sums[j] += d;
             squares[j] += d * d;
         }
-    for (size_t j = 0; j < w - whole; j++) {
-        double d = v[whole + j] - mean;
-        v[whole + j] = d;
-        sums[j] += d;
-        squares[j] += d * d;
+    }
+    for (size_t j = whole; j < w; j++) {
+        double d = x[j] - mean;
+        if (EXACT) rest += d;
+        rest_squared += d * d;
     }
     /* What the mean was rounded by, and the squares by that. */
-    double low = total_of(sums) / (double)w, variance = total_of(squares) / (double)w - low * low;
+    double low = EXACT ? (total_of(sums) + rest) / (double)w : 0;
+    double variance = (total_of(squares) + rest_squared) / (double)w - low * low;
     double root = sqrt((variance > 0 ? variance : 0) + eps);
     if (!(fabs(variance) <= DBL_MAX)) {
-        for (size_t j = 0; j < w; j++) v[j] = x[j];
-        int status = normalize_carefully(v, w, eps);
-        if (status) return status;
-        low = 0, root = 1;
-    } else if (eps == 0 && !(root > (double)w * DBL_EPSILON * fabs(mean))) { /* a constant, but for rounding */
-        root = 1;
+        for (size_t j = 0; j < w; j++) scratch[j] = x[j];
+        int status = normalize_carefully(scratch, w, eps);
+        for (size_t j = 0; j < w && !status; j++) y[j] = (T)(gain ? scratch[j] * gain[j] + shift[j] : scratch[j]);
+        return status;
     }
+    if (eps == 0 && !(root > (double)w * DBL_EPSILON * fabs(mean))) root = 1; /* a constant, but for rounding */
+    double inverse = 1 / root;
     if (gain) {
         SKNORM_INDEPENDENT
-        for (size_t j = 0; j < w; j++) y[j] = (T)((v[j] - low) / root * gain[j] + shift[j]);
+        for (size_t j = 0; j < w; j++)
+            y[j] = (T)((EXACT ? (x[j] - mean - low) / root : (x[j] - mean) * inverse) * gain[j] + shift[j]);
     } else {
         SKNORM_INDEPENDENT
-        for (size_t j = 0; j < w; j++) y[j] = (T)((v[j] - low) / root);
+        for (size_t j = 0; j < w; j++) y[j] = (T)(EXACT ? (x[j] - mean - low) / root : (x[j] - mean) * inverse);
     }
     return SKNORM_OK;
 }
@@ -58,9 +58,9 @@ SKNORM_CLONES int NAME(rownorm)(T *y, ptrdiff_t y_row, ptrdiff_t y_column, const
     for (size_t b = 0, start = 0; b < n_blocks; start = (size_t)ends[b++])
         widest = (size_t)ends[b] - start > widest ? (size_t)ends[b] - start : widest;
     int packed = x_column == 1 && y_column == 1, status = SKNORM_OK;
-    double *v = malloc(widest * sizeof(double));
+    double *scratch = malloc(widest * sizeof(double));
     T *row = packed ? NULL : malloc(d * sizeof(T));
-    if (!v || !(packed || row)) status = SKNORM_NO_MEMORY;
+    if (!scratch || !(packed || row)) status = SKNORM_NO_MEMORY;
     for (size_t i = 0; i < n && !status; i++, x += x_row, y += y_row) {
         const T *from = packed ? x : row;
         T *to = packed ? y : row;
@@ -68,11 +68,11 @@ SKNORM_CLONES int NAME(rownorm)(T *y, ptrdiff_t y_row, ptrdiff_t y_column, const
             for (size_t j = 0; j < d; j++) row[j] = x[(ptrdiff_t)j * x_column];
         for (size_t b = 0, start = 0; b < n_blocks && !status; start = (size_t)ends[b++])
             status = NAME(normalize_block)(to + start, from + start, (size_t)ends[b] - start, eps,
-                                           gain ? gain + start : NULL, gain ? shift + start : NULL, v);
+                                           gain ? gain + start : NULL, gain ? shift + start : NULL, scratch);
         if (!packed && !status)
             for (size_t j = 0; j < d; j++) y[(ptrdiff_t)j * y_column] = row[j];
     }
-    free(v);
+    free(scratch);
     free(row);
     return status;
 }

@@ -142,8 +142,6 @@ class BatchNorm(MappedLearner):
         return remembered
 
     def _go_on(self, learned: Learned | None, X: Any, weights: NDArray[np.float64] | None, names: Any) -> Learned:
-        self._row_of("gamma", X.shape[1])
-        self._row_of("beta", X.shape[1])
         if self.update == "torch" and 0 < weight_of(X, weights) <= 1:
             raise ValueError(
                 "BatchNorm(update='torch') expects more than 1 row in a batch, whose variance is divided by n - 1, but "
@@ -151,6 +149,11 @@ class BatchNorm(MappedLearner):
                 "learn from larger batches, or set update='keras'."
             )
         return super()._go_on(learned, X, weights, names)
+
+    def _check_now(self, now: Running, names: Any) -> None:
+        for name in ("gamma", "beta"):
+            self._row_of(name, now.mean.shape[1])
+        super()._check_now(now, names)
 
     def _check_overflow(self, statistic: Running, names: Any) -> None:
         refuse_overflow(statistic.mean, statistic.count, "mean", names)
