@@ -7,6 +7,7 @@ from dataclasses import replace
 from benchmarks.case import COPY, INPUT, MILLION_BY_TEN, ONE_THREAD, PLAIN, READ, Case
 from benchmarks.goals import at_most, faster, within
 from benchmarks.groups import grouped
+from benchmarks.layers import layers
 from benchmarks.outliers import outliers
 from benchmarks.peers import DASK_ML, DATASKETCHES, PANDAS, POLARS, RIVER, SKLEARN
 from benchmarks.tables import DType, Order, Table
@@ -245,5 +246,6 @@ CASES = [
     *memory(),
     *grouped(),
     *outliers(),
+    *layers(),
     Case("import", table=Table((0, 0)), goals=(at_most(30e-3),)),
 ]

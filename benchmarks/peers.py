@@ -24,6 +24,7 @@ from benchmarks.grouped_peers import (
     sklego_groups,
 )
 from benchmarks.keyed import Keyed
+from benchmarks.layer_peers import TorchBatchNorm, TorchInstanceNorm, TorchRowNorm, as_tensor
 
 
 @dataclass(frozen=True)
@@ -264,12 +265,20 @@ def squashing() -> Peer:
     )
 
 
+# PyTorch: layers.
+
+
+def torch(make: Callable[[], Any], **params: Any) -> Peer:
+    """Return a layer of PyTorch, which does not ignore NaN, in the place of ours with these parameters."""
+    return Peer("torch", make, as_tensor, missing=False, params=tuple(params.items()))
+
+
 def power_of_ten(largest: Any) -> Any:
     """Return 10^j, the smallest power above ``largest``; for a pandas series of column maxima."""
     return largest.map(lambda value: 10.0 ** next(j for j in range(-308, 309) if value < 10.0**j))
 
 
-SKLEARN, RIVER, DASK_ML, PANDAS, POLARS, DATASKETCHES, SKLEGO, FEATURE_ENGINE, SKRUB = (
+SKLEARN, RIVER, DASK_ML, PANDAS, POLARS, DATASKETCHES, SKLEGO, FEATURE_ENGINE, SKRUB, TORCH = (
     "scikit-learn",
     "River",
     "dask-ml",
@@ -279,6 +288,7 @@ SKLEARN, RIVER, DASK_ML, PANDAS, POLARS, DATASKETCHES, SKLEGO, FEATURE_ENGINE, S
     "scikit-lego",
     "feature_engine",
     "skrub",
+    "PyTorch",
 )
 # feature_engine by another method than ours by default.
 GAUSSIAN, MAD, QUANTILES = (f"{FEATURE_ENGINE}, {method}" for method in ("gaussian", "mad", "quantiles"))
@@ -325,6 +335,10 @@ PEERS: dict[str, dict[str, Peer]] = {
         MAD: winsorizer("mad", "mad"),
         QUANTILES: winsorizer("quantiles", "quantile", 0.01),
     },
+    "BatchNorm": {TORCH: torch(TorchBatchNorm)},
+    "GroupNorm": {TORCH: torch(lambda: TorchRowNorm("group_norm", lambda X: 2), n_groups=2)},
+    "InstanceNorm": {TORCH: torch(lambda: TorchInstanceNorm(2), n_channels=2)},
+    "LayerNorm": {TORCH: torch(lambda: TorchRowNorm("layer_norm", lambda X: X.shape[1:]))},
     # Of the z-score, in groups of several rows that are not constant: elsewhere each has a number of its own.
     "GroupedScaler": {
         RIVER: Peer(

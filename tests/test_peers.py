@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import sknorm
-from sknorm._base import Scaler
+from sknorm._mapped import Mapped
 
 ROOT = Path(__file__).parents[1]
 if not (ROOT / "benchmarks").exists():
@@ -49,7 +49,7 @@ def columns(missing):
 
 def test_every_estimator_has_its_peers():
     classes = {name for name in sknorm.__all__ if isinstance(getattr(sknorm, name), type)}
-    scalers = (Scaler, sknorm.GroupedScaler)
+    scalers = (Mapped, sknorm.GroupedScaler)
     assert set(PEERS) == {name for name in classes if issubclass(getattr(sknorm, name), scalers)}
 
 
