@@ -19,6 +19,7 @@ EXAMPLE = ROOT / "examples" / "credit_scoring.py"
 STREAM = ROOT / "examples" / "fraud_stream.py"
 GROUPS = ROOT / "examples" / "merchant_normalization.py"
 OUTLIERS = ROOT / "examples" / "outliers.py"
+DEPLOY = ROOT / "examples" / "deploy.py"
 DATA = ROOT.parent / "shared" / "data"
 NORMALIZATIONS = [
     "none",
@@ -542,3 +543,61 @@ def test_outliers_in_real_data(tmp_path):
     done = run_example(OUTLIERS, tmp_path, *arguments, "--sample", 400, "--folds", 2)
     rows = check_outliers(done, tmp_path)
     assert rows["MAD clip, StandardScaler"][3] < rows["StandardScaler"][3]
+
+
+# One score in several places.
+
+
+def check_deployed(done):
+    """Return the largest differences by place, after checking that there is one for each."""
+    assert done.returncode == 0, done.stderr
+    rows = re.findall(r"^(scikit-learn|ONNX Runtime|DuckDB|PyTorch) +(\S+) +([\d.]+)$", done.stdout, re.MULTILINE)
+    differences = {name: float(difference) for name, difference, _ in rows}
+    assert list(differences) == ["scikit-learn", "ONNX Runtime", "DuckDB", "PyTorch"]
+    assert max(differences.values()) < 1e-12
+    assert 'FROM "applications"' in done.stdout
+    return differences
+
+
+needs_places = pytest.mark.skipif(
+    any(find_spec(name) is None for name in ("duckdb", "onnxruntime", "skl2onnx", "sqlglot", "torch")),
+    reason="not all of duckdb, onnxruntime, skl2onnx, sqlglot and torch are installed",
+)
+
+
+@needs_places
+def test_deployed_scores_agree(tmp_path):
+    done = run_example(DEPLOY, tmp_path, "--rows", 500)
+    assert check_deployed(done)["scikit-learn"] == 0
+    assert "ROC AUC on the scored rows: 0.7" in done.stdout
+
+
+@needs_places
+@pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is not there")
+def test_deployed_scores_of_real_data_agree(tmp_path):
+    data = ["--data", DATA / "taiwan_credit_default.csv.gz", "--target", "default_next_month", "--drop", "ID"]
+    check_deployed(run_example(DEPLOY, tmp_path, *data, "--rows", 50))
+
+
+@needs_places
+def test_a_place_that_disagrees_is_an_error(monkeypatch, capsys):
+    example = runpy.run_path(str(DEPLOY))
+    monkeypatch.setitem(example["PLACES"], "DuckDB", lambda pipeline, rows: lambda: np.full(len(rows), 0.5))
+    with pytest.raises(SystemExit, match=r"differ by .*, more than 1e-06"):
+        example["main"](["--rows", "10"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--target", "x"], "go together"),
+        (["--data", "nowhere.csv", "--target", "x"], "nowhere.csv"),
+        (["--drop", "nothing"], "no such column: nothing"),
+        (["--rows", "0"], "--rows must be from 1 to 2500"),
+    ],
+)
+def test_mistakes_about_deploying_get_one_line(tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="2"):
+        runpy.run_path(str(DEPLOY))["main"](arguments)
+    assert message in capsys.readouterr().err
