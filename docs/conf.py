@@ -10,6 +10,7 @@ from sklearn.pipeline import Pipeline
 
 import sknorm
 import sknorm.datasets
+import sknorm.export
 import sknorm.maps
 import sknorm.statistics
 
@@ -89,14 +90,16 @@ def tables(toctree: str) -> str:
     pipelines = [name for name in classes if issubclass(public[name], Pipeline)]
     maps = [name for name, value in vars(sknorm.maps).items() if is_map(value)]
     sections = {
-        "Scalers": ("sknorm", [name for name in classes if name not in pipelines]),
+        "Scalers and layers": ("sknorm", [name for name in classes if name not in pipelines]),
         "Pipelines": ("sknorm", pipelines),
         "Functions": ("sknorm", [name for name, value in public.items() if inspect.isfunction(value)]),
+        "Export": ("sknorm.export", sknorm.export.__all__),
         "Data sets": ("sknorm.datasets", sknorm.datasets.__all__),
         "Statistics": ("sknorm.statistics", sknorm.statistics.__all__),
         "Maps": ("sknorm.maps", maps),
     }
     notes = {
+        "Export": "Fitted estimators handed on, and taken over. See :doc:`/guide/export`.",
         "Statistics": "For those who write a scaler: what a scaler learns. See :doc:`/design`.",
         "Maps": "For those who write a scaler: what `transform` does. See :doc:`/design`.",
     }
