@@ -14,11 +14,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from registry import LAYERS as NORMS
 from registry import SCALERS
 
 import sknorm
 import sknorm.statistics
 from sknorm._base import Scaler
+from sknorm._mapped import Mapped
 
 ROOT = Path(sknorm.__file__).parent
 SOURCES = sorted(path.relative_to(ROOT).as_posix() for path in [*ROOT.rglob("*.py"), *ROOT.rglob("*.pyx")])
@@ -98,6 +100,18 @@ LAYERS = {
 # What the package stands on. Everything else is optional: imported inside the function that needs it.
 REQUIRED = {"joblib", "numpy", "scipy", "sklearn"}
 KERNELS_REQUIRE = {"numpy", "cpython", "cython", "libc"}
+# Classes that derive from those of an optional package; imported inside functions alone.
+AT_THE_TOP = {"export/_keras_layers.py": {"keras"}, "export/_torch_modules.py": {"torch"}}
+# What the examples of a module need.
+NEEDED = {
+    "sknorm.export._keras_layers": ["keras"],
+    "sknorm.export._torch_modules": ["torch"],
+    "sknorm.export.imports": ["keras", "torch"],
+    "sknorm.export.keras": ["keras"],
+    "sknorm.export.onnx": ["skl2onnx"],
+    "sknorm.export.sql": ["sqlglot"],
+    "sknorm.export.torch": ["torch"],
+}
 
 
 def imports_of(source, inside_functions=True):
@@ -152,7 +166,15 @@ def test_imports_run_one_way(source):
 @pytest.mark.parametrize("source", SOURCES)
 def test_optional_packages_are_imported_where_they_are_needed(source):
     outside = {name.split(".")[0] for name in imports_of(source, inside_functions=False)}
-    assert outside - set(sys.stdlib_module_names) - {"sknorm"} <= REQUIRED | KERNELS_REQUIRE
+    allowed = REQUIRED | KERNELS_REQUIRE | AT_THE_TOP.get(source, set())
+    assert outside - set(sys.stdlib_module_names) - {"sknorm"} <= allowed
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_modules_that_need_an_optional_package_are_imported_inside_functions(source):
+    optional = {"sknorm." + module.removesuffix(".py").replace("/", ".") for module in AT_THE_TOP}
+    names = imports_of(source, inside_functions=False)
+    assert not {name for name in names if name.startswith(tuple(optional))}
 
 
 @pytest.mark.parametrize("source", [source for source in SOURCES if source.endswith(".pyx")])
@@ -164,10 +186,10 @@ def test_kernels_import_numpy_only(source):
 def test_validation_is_in_one_place(source):
     """Data-frame types, and scikit-learn's checks of tables, are named in ``_validation`` only.
 
-    Keys may be of pandas' types, and what is known of them is shown as a frame.
+    Keys may be of pandas' types, and what is known of them is shown as a frame, or handed on as one.
     """
     forbidden = {"pandas", "polars", "sklearn.utils.validation.check_array", "sklearn.utils.validation.validate_data"}
-    if layer_of(source) == "groups":
+    if layer_of(source) in ("export", "groups"):
         forbidden -= {"pandas"}
     if layer_of(source) != "datasets":
         assert not imports_of(source) & forbidden
@@ -195,6 +217,22 @@ def test_import_brings_nothing_but_ourselves():
     assert {"sknorm"} <= brought - set(sys.stdlib_module_names) <= {"numpy", "sknorm"}
 
 
+def test_export_is_there_without_being_imported_and_brings_no_optional_package():
+    packages = sorted({package for needed in NEEDED.values() for package in needed} | {"onnx", "onnxruntime"})
+    assert (
+        run(
+            f"import sys, sknorm; sknorm.export.to_sql; print(*{packages} & sys.modules.keys())".replace(
+                "[", "{"
+            ).replace("]", "}")
+        )
+        == []
+    )
+    assert run("import sys, sknorm; print('sknorm.export' in sys.modules, 'export' in dir(sknorm))") == [
+        "False",
+        "True",
+    ]
+
+
 def test_import_starts_no_threads_and_reads_no_arguments():
     assert run("import threading, sknorm; print(threading.active_count())") == ["1"]
 
@@ -216,7 +254,7 @@ def test_star_import():
     assert set(sknorm.__all__) <= set(namespace)
 
 
-@pytest.mark.parametrize("module", ["sknorm.statistics", "sknorm.datasets", "sknorm.maps"])
+@pytest.mark.parametrize("module", ["sknorm.statistics", "sknorm.datasets", "sknorm.export", "sknorm.maps"])
 def test_all_of_the_other_modules(module):
     module = importlib.import_module(module)
     names = getattr(module, "__all__", [])
@@ -228,16 +266,19 @@ def test_registry_holds_every_scaler():
     classes = [name for name in sknorm.__all__ if inspect.isclass(getattr(sknorm, name))]
     scalers = [name for name in classes if issubclass(getattr(sknorm, name), Scaler)]
     assert [entry.scaler.__name__ for entry in SCALERS] == scalers
+    layers = [name for name in classes if issubclass(getattr(sknorm, name), Mapped) and name not in scalers]
+    assert [entry.layer.__name__ for entry in NORMS] == layers
 
 
 def test_version():
     assert re.fullmatch(r"\d+\.\d+\.\d+(\.?(dev|a|b|rc)\d+)?", sknorm.__version__)
 
 
-def test_classes_say_where_they_are():
-    for entry in SCALERS:
-        assert entry.scaler.__module__.startswith("sknorm.")
-        assert getattr(importlib.import_module(entry.scaler.__module__), entry.scaler.__name__) is entry.scaler
+@pytest.mark.parametrize("name", [name for name in sknorm.__all__ if name != "__version__"])
+def test_public_names_say_where_they_are(name):
+    thing = getattr(sknorm, name)
+    assert thing.__module__.startswith("sknorm.")
+    assert getattr(importlib.import_module(thing.__module__), thing.__name__) is thing
 
 
 def test_py_typed():
@@ -246,7 +287,8 @@ def test_py_typed():
 
 # Documentation.
 
-DOCUMENTED = [*(entry.scaler for entry in SCALERS), sknorm.GroupedScaler]
+DOCUMENTED = [*(entry.scaler for entry in SCALERS), *(entry.layer for entry in NORMS), sknorm.GroupedScaler]
+FUNCTIONS = [getattr(sknorm, name) for name in sknorm.__all__ if inspect.isfunction(getattr(sknorm, name))]
 each_class = pytest.mark.parametrize("documented", DOCUMENTED, ids=lambda c: c.__name__)
 
 
@@ -312,6 +354,21 @@ def test_methods_of_a_class(documented):
         assert "Returns" in sections, name
 
 
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.__name__)
+def test_sections_of_a_function(function):
+    docstring = inspect.getdoc(function)
+    assert docstring.splitlines()[0].endswith(".")
+    sections = sections_of(docstring)
+    assert {"Parameters", "Returns", "Examples"} <= set(sections)
+    parameters = inspect.signature(function).parameters
+    entries = entries_of(sections["Parameters"])
+    assert list(entries) == list(parameters)
+    for name, kind in entries.items():
+        default = re.search(r", default=(.*)$", kind)
+        stated = inspect.Parameter.empty if default is None else ast.literal_eval(default[1])
+        assert stated == parameters[name].default, name
+
+
 @each_class
 def test_properties_are_documented(documented):
     for name, value in inspect.getmembers(documented, lambda member: isinstance(member, property)):
@@ -334,8 +391,15 @@ def modules():
     return ["sknorm", *(name for name in names if not name.startswith("sknorm.kernels._"))]
 
 
+def need(name):
+    """Skip a test of a module whose optional packages are not installed."""
+    for package in NEEDED.get(name, ()):
+        pytest.importorskip(package)
+
+
 @pytest.mark.parametrize("name", [name for name in modules() if name != "sknorm._version"])
 def test_modules_say_what_they_are(name):
+    need(name)
     docstring = importlib.import_module(name).__doc__
     assert docstring
     assert docstring.splitlines()[0].endswith(".")
@@ -343,16 +407,17 @@ def test_modules_say_what_they_are(name):
 
 @pytest.mark.parametrize("name", modules())
 def test_doctests(name):
+    need(name)
     module = importlib.import_module(name)
     with np.printoptions():
         outcome = doctest.testmod(module)
     assert outcome.failed == 0
 
 
-def test_every_scaler_has_a_doctest():
+@pytest.mark.parametrize("documented", [*DOCUMENTED, *FUNCTIONS], ids=lambda documented: documented.__name__)
+def test_every_public_name_has_a_doctest(documented):
     finder = doctest.DocTestFinder(recurse=False)
-    for entry in SCALERS:
-        assert sum(len(found.examples) for found in finder.find(entry.scaler)) >= 2, entry.scaler.__name__
+    assert sum(len(found.examples) for found in finder.find(documented)) >= 2
 
 
 def test_every_package_is_installed():
