@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sknorm._document import SHORT
+
 CONSTRAINTS: dict[str, Any] = {"gamma": ["array-like", Real, None], "beta": ["array-like", Real, None]}
 
 
@@ -34,10 +36,10 @@ def numbers_of(name: str, value: Any, n_features: int, n_channels: int | None = 
         return None
     numbers = np.asarray(value)
     if numbers.dtype.kind not in "fiub":
-        raise ValueError(f"{name} must be numbers, but is {value!r}.")
+        raise ValueError(f"{name} must be numbers, but is {SHORT.repr(value)}.")
     numbers = numbers.astype(np.float64)
     if not np.isfinite(numbers).all():
-        raise ValueError(f"{name} must be finite, but is {value!r}.")
+        raise ValueError(f"{name} must be finite, but is {SHORT.repr(value)}.")
     if numbers.shape not in ((), (n_features,), (n_channels,)):
         wanted = f"{n_features} numbers, one for each column" + (
             f", or {n_channels}, one for each channel" if n_channels else ""

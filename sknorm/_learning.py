@@ -148,8 +148,10 @@ class Learner(Persistent, CallbackSupportMixin, BaseEstimator):
 
     def _enter(self, X: Any, first: bool) -> tuple[Any, Self]:
         """Return a table that can be learned from, and who has its names and its width."""
-        if first:
+        if first or not self._learned.checked:
             self._check_all_parameters()
+        if not first:
+            self._learned.checked = True
         # scikit-learn's validation sets names and width before it looks at the values: let it set a stand-in's, so that
         # a table that is refused leaves no trace, and no thread that reads meets half of a change.
         names = self._stand_in() if first else self

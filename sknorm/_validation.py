@@ -235,5 +235,5 @@ def plain_parameters(estimator: Any) -> dict[str, Any]:
         name: type(value).__name__ if hasattr(value, "get_params") else value
         for name, value in estimator.get_params(deep=False).items()
     }
-    own |= {name: value.tolist() for name, value in own.items() if hasattr(value, "tolist")}
+    own |= {name: np.asarray(value).tolist() for name, value in own.items() if hasattr(value, "__array__")}
     return own | {name: value for name, value in estimator.get_params().items() if name not in own}

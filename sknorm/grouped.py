@@ -499,7 +499,7 @@ class GroupedScaler(GroupAttributes, TransformerMixin, Persistent, CallbackSuppo
 
     def _lookup(self) -> Lookup:
         """Return the map of every key, for those who compute it elsewhere."""
-        return lookup_of(self._known(), self._policy())
+        return lookup_of(self._known(), self._policy(), str(self.missing_key))
 
     def _take_over(self, known: Known, names: Self) -> None:
         """Let what was learned, and the names with it, be this scaler's: all or nothing."""

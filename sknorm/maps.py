@@ -289,7 +289,7 @@ class RowNorm(Map):
     """``y = (x − mean)/√(variance + eps) · gain + shift``, mean and variance being those of a row's own block.
 
     Blocks are of adjacent columns; the variance has no correction. Missing values stay, and the others of their block
-    are normalized without them. Where the root is zero, 1 stands in.
+    are normalized without them. A constant block becomes 0 before gain and shift, also where eps is 0.
 
     Parameters
     ----------
@@ -323,7 +323,7 @@ class Lookup:
         The keys, tuples where they are composite, None for a missing one.
     map_ : Elementwise
         Its parameters have n_keys + 2 rows: one for each key, in their order; for a key that is none of these; and for
-        a row that has no key.
+        a row whose key is missing, or is in part, where that is none of these.
     blank : ndarray of shape (n_keys + 2, n_features), bool
         The cells that have no map: what is in them stays, or is missing afterwards.
     passes : bool

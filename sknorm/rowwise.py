@@ -12,7 +12,7 @@ from sklearn import get_config
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 
-from sknorm._document import Node
+from sknorm._document import SHORT, Node
 from sknorm._gain import CONSTRAINTS, numbers_of, row_of
 from sknorm._mapped import Mapped
 from sknorm._validation import check_table, is_plain
@@ -67,9 +67,9 @@ class RowNormalizer(Mapped, Persistent, BaseEstimator):
         self._check_all_parameters()
         names = self._stand_in()
         n_features = self._table(X, names, reset=True).shape[1]
-        map_ = self._map_for(n_features)
+        names.__dict__["_map"] = self._map_for(n_features)
         self.__dict__.pop("feature_names_in_", None)
-        self.__dict__.update(names.__dict__, _map=map_)
+        self.__dict__.update(names.__dict__)
         return self
 
     def _stand_in(self) -> Self:
@@ -275,7 +275,7 @@ class GroupNorm(RowNormalizer):
         ):
             raise ValueError(
                 f"n_groups must be a number of blocks, or whole numbers of columns that add up to {n_features}, "
-                f"the number of columns of X, not {self.n_groups!r}."
+                f"the number of columns of X, not {SHORT.repr(self.n_groups)}."
             )
         return widths.astype(np.intp)
 

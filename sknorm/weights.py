@@ -130,9 +130,7 @@ def as_weights(name: str, values: ArrayLike) -> NDArray[Any]:
     return array
 
 
-def split(
-    weights: NDArray[Any], axis: int | None
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int_]]:
+def split(weights: NDArray[Any], axis: int | None) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int_]]:
     """Return the direction, and the norm as ``norm · 2**exponent``, of each slice along an axis, in double.
 
     The norms have as many axes as the weights. No square and no norm overflows or vanishes: values are scaled by the

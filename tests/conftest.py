@@ -12,6 +12,9 @@ settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
+# Keras asks for TensorFlow unless it is told another.
+os.environ.setdefault("KERAS_BACKEND", "torch")
+
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 

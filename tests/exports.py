@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from registry import instances, name_of
+from registry import instances, layers, name_of
 from sklearn.base import clone
 
-from sknorm import GroupedScaler, MinMaxScaler, OutlierClipper, RobustScaler, StandardScaler
+from sknorm import GroupedScaler, GroupNorm, MinMaxScaler, OutlierClipper, RobustScaler, StandardScaler
 
 GROUPED = (
     GroupedScaler(by="merchant"),
@@ -62,7 +62,7 @@ def columns_of(estimator: Any) -> list[str]:
 
 def exportable() -> list[Any]:
     """Return every setting of every estimator, not fitted."""
-    return [*instances(), *GROUPED]
+    return [*instances(), *layers(), GroupNorm([2, 3], eps=0.1, beta=[0.0, 1.0, 2.0, 3.0, 4.0]), *GROUPED]
 
 
 def fitted(estimator: Any) -> Any:

@@ -44,7 +44,7 @@ LAYERS = {
     "state": {"_atomic", "_document", "_version"},
     "_learning": {"_callbacks", "_document", "_learned", "_validation", "state", "statistics"},
     "_mapped": {"_learned", "_learning", "_validation", "maps"},
-    "_gain": set(),
+    "_gain": {"_document"},
     "_prequential": {"_callbacks", "_clipping", "_learned", "_stacking", "_validation", "maps", "statistics"},
     "_base": {
         "_clipping",
@@ -94,7 +94,7 @@ LAYERS = {
     "_chunks": {"_stacking"},
     "_steps": {"_chunks", "_learning", "grouped"},
     "pipeline": {"_chunks", "_steps", "_tasks", "state"},
-    "export": {"_base", "_learned", "grouped", "groups", "maps", "rowwise", "scalers", "statistics"},
+    "export": {"_base", "_learned", "_learning", "grouped", "groups", "maps", "rowwise", "scalers", "statistics"},
     "__init__": {"_merge", "_version", "grouped", "outliers", "pipeline", "rowwise", "scalers", "state", "weights"},
 }
 # What the package stands on. Everything else is optional: imported inside the function that needs it.

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from sknorm._base import Scaler
+from sknorm._learning import Learner
 from sknorm.grouped import GroupedScaler
 from sknorm.maps import Affine, Chain, Clip, Fence, Lookup, Map, RowNorm, Squash
 
+Values: TypeAlias = NDArray[np.float64]
 Step: TypeAlias = Affine | Clip | Fence | Squash | RowNorm
 
 
@@ -114,23 +115,44 @@ def is_passthrough(step: Any) -> bool:
 
 
 def float32_loss(estimator: Any) -> NDArray[np.float64]:
-    """Return how many standard deviations, or ranges, of every column the rounding of X to float32 may move a value.
+    """Return how far the rounding of X to float32 may move a typical value of every column that is scaled.
 
-    Half a unit in the last place of the largest value that is typical of the column, 0 for a constant.
+    In what the column is divided by, or in its standard deviation (its range, where extremes alone are known),
+    whichever is more. Typical values lie around the centre of a map or the mean of what was learned; those that float32
+    cannot hold are moved infinitely.
     """
+    what = exported(estimator)
+    loss = np.zeros(len(what.values))
+    for step in what.steps:
+        if isinstance(step, Affine) and step.centre is not None and step.scale is not None:
+            loss = np.fmax(loss, np.fmax.reduce(moved(np.abs(step.centre), step.scale)))
     if isinstance(estimator, GroupedScaler):
         estimator = estimator.global_scaler_
-    if not isinstance(estimator, Scaler):
-        return np.zeros(estimator.n_features_in_)
-    statistic = estimator._learned.statistic
-    if hasattr(statistic, "spread"):  # of a clipper
-        statistic = statistic.spread
+    if isinstance(estimator, Learner):
+        loss = np.fmax(loss, moved(*typical(estimator._learned.statistic))[0])
+    return loss
+
+
+def moved(largest: Values, spread: Values) -> Values:
+    """Return how many spreads the rounding of so large a value to float32 may move it; 0 where there is none."""
+    single = np.finfo(np.float32)
+    # Half a unit in the last place, which is no less than half the smallest number.
+    half = np.maximum(largest * single.epsneg, float(single.smallest_subnormal) / 2 * (largest > 0))
+    some = (spread > 0) & np.isfinite(spread)
+    loss = np.divide(half, spread, out=np.zeros(np.broadcast_shapes(half.shape, spread.shape)), where=some)
+    return np.where(largest > single.max, np.inf, loss)
+
+
+def typical(statistic: Any) -> tuple[Values, Values]:
+    """Return the size of the values that a statistic is of, and how they are spread: 0 where that is not known."""
+    statistic = getattr(statistic, "spread", statistic)  # of a clipper
     if hasattr(statistic, "variance"):
-        largest, spread = np.abs(statistic.mean), np.sqrt(statistic.variance())
-    elif hasattr(statistic, "quantile"):
-        largest, spread = np.abs(statistic.quantile(0.5)), statistic.quantile(0.75) - statistic.quantile(0.25)
-    else:
-        largest, spread = np.maximum(np.abs(statistic.min), np.abs(statistic.max)), statistic.max - statistic.min
-    some = (spread > 0) & np.isfinite(spread) & np.isfinite(largest)
-    loss = np.divide(largest, spread, out=np.zeros(spread.shape), where=some) * np.finfo(np.float32).epsneg
-    return loss[0]
+        variance = statistic.variance() if callable(statistic.variance) else statistic.variance
+        return np.abs(statistic.mean), np.sqrt(variance)
+    if hasattr(statistic, "quantile"):
+        return np.abs(statistic.quantile(0.5)), statistic.quantile(0.75) - statistic.quantile(0.25)
+    if hasattr(statistic, "min"):
+        some = statistic.count > 0
+        low, high = np.where(some, statistic.min, 0.0), np.where(some, statistic.max, 0.0)
+        return np.maximum(np.abs(low), np.abs(high)), high - low
+    return np.zeros_like(statistic.count), np.zeros_like(statistic.count)

@@ -169,8 +169,8 @@ def row_norm(x: Any, ends: list[int], eps: float, gain: Any = None, shift: Any =
 
 
 def normalized(x: Any, eps: float) -> Any:
-    """Return every row with mean 0 and variance 1, without missing values; where the root is zero, 1 stands in."""
-    limits, present = np.finfo(keras.backend.standardize_dtype(x.dtype)), ~ops.isnan(x)
+    """Return every row with mean 0 and variance 1, without missing values; a constant becomes 0."""
+    present = ~ops.isnan(x)
 
     def mean_of(v: Any) -> Any:
         return ops.sum(v, axis=-1, keepdims=True) / count
@@ -178,15 +178,14 @@ def normalized(x: Any, eps: float) -> Any:
     count = ops.maximum(ops.sum(ops.cast(present, x.dtype), axis=-1, keepdims=True), 1.0)
     x = ops.where(present, x, 0.0)
     largest = ops.max(ops.abs(x), axis=-1, keepdims=True)
-    # So that no square overflows.
-    unit = ops.stop_gradient(ops.where(largest > float(limits.max) ** 0.25, largest, 1.0))
+    huge = float(np.finfo(keras.backend.standardize_dtype(x.dtype)).max) ** 0.25  # so that no square overflows
+    unit = ops.stop_gradient(ops.where(largest > huge, largest, 1.0))
     x = x / unit
-    mean = mean_of(x)
-    x = ops.where(present, x - mean, 0.0)
+    x = ops.where(present, x - mean_of(x), 0.0)
     x = ops.where(present, x - mean_of(x), 0.0)  # less what the mean was rounded by
     square = mean_of(x * x) + eps / unit / unit
-    constant = square <= (0.0 if eps > 0 else (count * float(limits.eps) * mean) ** 2)
-    return x / ops.sqrt(ops.where(constant, 1.0, square))
+    nothing = square == 0.0
+    return x / ops.where(nothing, float("inf"), ops.sqrt(ops.where(nothing, 1.0, square)))
 
 
 STEPS: dict[str, Callable[..., Any]] = {

@@ -151,14 +151,12 @@ def normalized(graph: Graph, x: str, eps: float) -> str:
     deviation = graph.node("Sub", x, centre)
     deviation = graph.node("Sub", deviation, mean(deviation))  # what the mean was rounded by
     variance = mean(graph.node("Mul", deviation, deviation))
-    if eps > 0:
-        root = graph.node("Sqrt", graph.node("Add", variance, graph.node("Where", huge, 0.0, eps)))
-        return graph.node("Div", deviation, graph.node("Where", graph.node("Greater", root, 0.0), root, 1.0))
-    # The root of a constant is no more than what was rounded.
-    root = graph.node("Sqrt", variance)
-    rounding = graph.node("Mul", graph.node("Mul", count, np.finfo(np.float64).eps), graph.node("Abs", centre))
-    instead = graph.node("Where", huge, np.inf, 1.0)  # since UNIT is another than that of the kernel
-    return graph.node("Div", deviation, graph.node("Where", graph.node("Greater", root, rounding), root, instead))
+    root = graph.node("Sqrt", graph.node("Add", variance, graph.node("Where", huge, 0.0, eps)) if eps else variance)
+    # The deviations of a constant are but rounding, by which nothing should be divided.
+    low = graph.node("ReduceMin", graph.node("Where", missing, np.inf, x), keepdims=1, axes=[-1])
+    high = graph.node("ReduceMax", graph.node("Where", missing, -np.inf, x), keepdims=1, axes=[-1])
+    varies = graph.node("And", graph.node("Greater", high, low), graph.node("Greater", root, 0.0))
+    return graph.node("Div", deviation, graph.node("Where", varies, root, np.inf))
 
 
 CONVERTERS: dict[type[Map], Callable[[Graph, str, Any], str]] = {

@@ -50,7 +50,6 @@ def convert(scope: Any, operator: Any, container: Any) -> None:
         )
     X = Z = values_of(graph, columns, what.values)
     if what.lookup is not None:
-        # Missing keys are one more key, or none: Lookup does not say which.
         own = operator.raw_operator.missing_key == "own"
         parts = [key_column(graph, *columns[position]) for position in key_positions(what)]
         graph.codes = coded(graph, parts, key_tuples(what), own)

@@ -147,7 +147,7 @@ def blocks_of(ends: Any) -> tuple[Any, Any]:
 
 
 def normalized(x: Tensor, eps: float) -> Tensor:
-    """Return every row with mean 0 and variance 1, without its missing values; where the root is zero, 1 stands in."""
+    """Return every row with mean 0 and variance 1, without its missing values; a constant becomes 0."""
     missing = torch.isnan(x)
     x = x.masked_fill(missing, 0.0)
     count = (~missing).to(x.dtype).sum(-1, keepdim=True).clamp(min=1.0)
@@ -160,11 +160,8 @@ def normalized(x: Tensor, eps: float) -> Tensor:
     low = x.sum(-1, keepdim=True) / count  # what the mean was rounded by
     x = (x - low).masked_fill(missing, 0.0)
     square = (x * x).sum(-1, keepdim=True) / count + eps / unit / unit
-    constant = square <= 0.0
-    if eps == 0.0:  # but for rounding
-        epsilon = 2.0**-52 if x.dtype == torch.float64 else 2.0**-23
-        constant = square <= (count * epsilon * mean) ** 2
-    return x / torch.sqrt(torch.where(constant, 1.0, square))
+    nothing = square == 0.0
+    return x / torch.where(nothing, float("inf"), torch.sqrt(torch.where(nothing, 1.0, square)))
 
 
 MODULES: dict[type[maps.Map], Callable[[Any], nn.Module]] = {

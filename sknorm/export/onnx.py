@@ -181,7 +181,7 @@ def refuse_loss(estimator: Any) -> None:
         what = exported(estimator)
         raise ValueError(
             f"Rounding to float32 moves column {what.names_in[what.values[i]]!r} by up to {loss[i]:.2g} standard "
-            'deviations or ranges, since it is far from zero; use dtype="float64".'
+            'deviations, since it is far from zero for its spread; use dtype="float64".'
         )
 
 

@@ -18,9 +18,9 @@ Node: TypeAlias = Any  # an expression of sqlglot
 Which: TypeAlias = tuple[int, str, int]  # a parameter, by step, name and column
 Parameters: TypeAlias = dict[Which, NDArray[np.float64]]  # each of every group
 
-# What the dialects that compare text with numbers call text; the others refuse to.
-TEXT = {"snowflake": "VARCHAR", "spark": "string", "sqlite": "text"}
-DIALECTS = ("bigquery", "duckdb", "postgres", *TEXT)
+# What the dialects call text that compare it with numbers; the others refuse to.
+TEXT = {"duckdb": ("VARCHAR", "ENUM"), "snowflake": ("VARCHAR",), "spark": ("string",), "sqlite": ("text",)}
+DIALECTS = ("bigquery", "postgres", *TEXT)
 # Keys that a statement holds: SQLite unites 500 SELECTs.
 INLINE = 400
 # Bytes of a name: PostgreSQL cuts off what follows the 63rd.
@@ -46,7 +46,8 @@ def to_sql(
     Its columns are those of `keep`, unchanged, then those of ``estimator.get_feature_names_out()``, in double
     precision, computed as ``transform`` does: ``(x − centre)/scale``, never by a reciprocal. What is missing, NULL or
     NaN, comes out as NULL. Infinities, which ``transform`` refuses or drops as outliers, are for the table to keep out:
-    a statement refuses no row. PostgreSQL raises where a result is too large, or too small, for a double.
+    a statement refuses no row. Nor does it refuse missing keys, under ``missing_key="error"``: all rows' parameters are
+    theirs. PostgreSQL raises where a result is too large, or too small, for a double.
 
     Parameters
     ----------
@@ -55,8 +56,8 @@ def to_sql(
     dialect : {"bigquery", "duckdb", "postgres", "snowflake", "spark", "sqlite"}, default="duckdb"
         For whom the statement is. A soft clip and the norms of rows need SQLite's mathematical functions.
     table : str
-        The table, as in ``"sales"`` or ``"shop.sales"``; quoted as SQL has it where a name holds a dot:
-        ``'"a.b"'``. Upper and lower case are kept.
+        The table, such as ``"sales"`` or ``"shop.sales"``; quoted as the dialect does where a name holds more than
+        letters, digits and underscores: ``'"last year"'``. Upper and lower case are kept.
     keep : str or sequence of str, default=()
         Columns of the table that come first, as they are, such as its primary key.
     lookup : str, default=None
@@ -88,7 +89,7 @@ def to_sql(
     --------
     >>> import pandas as pd
     >>> from sknorm import StandardScaler
-    >>> from sknorm.export.sql import to_sql
+    >>> from sknorm.export import to_sql
     >>> scaler = StandardScaler().fit(pd.DataFrame({"amount": [1.0, 3.0]}))
     >>> print(to_sql(scaler, dialect="sqlite", table="sales", keep="id"))
     SELECT
@@ -148,7 +149,7 @@ def lookup_table(estimator: Any) -> Any:
     --------
     >>> import pandas as pd
     >>> from sknorm import GroupedScaler
-    >>> from sknorm.export.sql import lookup_table
+    >>> from sknorm.export import lookup_table
     >>> X = pd.DataFrame({"merchant": ["a", "a", "b", "b"], "amount": [1.0, 3.0, 10.0, 30.0]})
     >>> lookup_table(GroupedScaler(by="merchant").fit(X))
        known key_1  centre_amount  scale_amount
@@ -321,14 +322,18 @@ class Query:
 
     def table(self, name: str) -> str:
         """Return the name of a table, which may have those of a schema and a catalog before it."""
+        from sqlglot import parse_one
         from sqlglot.errors import SqlglotError
 
         try:
-            parts = [part.this for part in self.exp.to_table(name, dialect=self.dialect).parts]
-        except (AttributeError, SqlglotError):
+            parts = [part.this for part in parse_one(name, into=self.exp.Table, dialect=self.dialect).parts]
+        except (AttributeError, TypeError, SqlglotError):
             parts = []
         if not 1 <= len(parts) <= 3 or not all(isinstance(part, str) and part for part in parts):
-            raise ValueError(f"{name!r} is not the name of a table, such as 'sales' or 'shop.sales'.")
+            raise ValueError(
+                f"{name!r} is not the name of a table, such as 'sales' or 'shop.sales'; quote it as SQL does where it "
+                "holds more than letters, digits and underscores."
+            )
         self.taken_tables.add(parts[-1].casefold())
         return ".".join(self.text(self.identifier(part)) for part in parts)
 
@@ -489,28 +494,34 @@ class Query:
         """Return the condition that a part of a key is missing; NaN is."""
         return self.is_null(self.as_double(key) if kind in ("bigint", "double") else key)
 
+    def is_kind(self, key: Node, kind: str) -> Node:
+        """Return the condition that a part of a key is text, or that it is none."""
+        exp, name = self.exp, self.call("TYPEOF", self.call("TO_VARIANT", key) if self.dialect == "snowflake" else key)
+        if self.dialect == "duckdb":  # ENUM('a', 'b')
+            name = self.call("SPLIT_PART", name, exp.Literal.string("("), exp.Literal.number(1))
+        is_text = exp.In(this=name, expressions=[exp.Literal.string(text) for text in TEXT[self.dialect]])
+        return is_text if kind == "text" else exp.Not(this=is_text)
+
     def same(self, mine: Node, theirs: Node, values: list[Any], kind: str) -> list[Node]:
-        """Return the conditions that a part of a key, which has these values, is the same in two tables."""
+        """Return the conditions that a part of a key, which has these values, is the same in two tables.
+
+        They are equalities of what is not NULL, which all engines look up; IS NOT DISTINCT FROM is not such.
+        """
         some = next((value for value in values if value is not None), None)
-        may_miss, conditions = None in values, []
+        may_miss, typed = None in values, mine.copy()
         if some is not None and self.dialect in TEXT:  # lest '1' be 1
-            typed = self.call("TO_VARIANT", mine) if self.dialect == "snowflake" else mine
-            text = self.exp.Literal.string(TEXT[self.dialect])
-            is_kind = self.op("EQ" if kind == "text" else "NEQ", self.call("TYPEOF", typed.copy()), text)
-            conditions.append(self.either(self.is_null(mine.copy()), is_kind) if may_miss else is_kind)
-        if self.dialect == "sqlite":  # which looks up what has no declared type, among the missing too
-            mine = self.exp.Coalesce(this=mine, expressions=[self.exp.Null()])
-            return [self.op("NullSafeEQ" if may_miss else "EQ", mine, theirs), *conditions]
+            typed = self.case((self.is_kind(mine.copy(), kind), typed))
         if not may_miss:
-            return [self.op("EQ", mine, theirs), *conditions]
-        # By equality of what is never NULL, which all engines can look up: IS NOT DISTINCT FROM is not such.
-        number, sides = self.exp.Literal.number, (mine, theirs)
-        flags = [self.case((self.is_missing(of.copy(), kind), number(1)), otherwise=number(0)) for of in sides]
-        conditions.append(self.op("EQ", *flags))
+            return [self.op("EQ", typed, theirs)]
+        if some is not None and self.dialect == "sqlite":  # which looks up IS
+            is_kind = self.either(self.is_null(mine.copy()), self.is_kind(mine, kind))
+            return [self.op("NullSafeEQ", typed, theirs), is_kind]
+        number, misses = self.exp.Literal.number, [self.is_missing(of.copy(), kind) for of in (mine, theirs)]
+        same = [self.op("EQ", *(self.case((miss.copy(), number(1)), otherwise=number(0)) for miss in misses))]
         if some is not None:
-            values = [self.case((self.is_missing(of.copy(), kind), self.key(some, kind)), otherwise=of) for of in sides]
-            conditions.append(self.op("EQ", *values))
-        return conditions
+            filled = zip(misses, (typed, theirs), strict=True)
+            same.append(self.op("EQ", *(self.case((miss, self.key(some, kind)), otherwise=of) for miss, of in filled)))
+        return same
 
 
 def join(query: Query, part: Exported, columns: list[str], parameters: Parameters) -> dict[Which, str]:
@@ -557,7 +568,7 @@ def keys_as_select(query: Query, keys: Keys, varied: dict[Which, str], parameter
     if len(keys.rows) > INLINE:
         raise ValueError(
             f"The scaler knows {len(keys.rows)} keys, and a statement holds {INLINE}: write what "
-            "sknorm.export.sql.lookup_table returns into a table of the database, and give its name as lookup."
+            "sknorm.export.lookup_table returns into a table of the database, and give its name as lookup."
         )
     rows = []
     for i, row in enumerate(keys.rows):
@@ -584,7 +595,7 @@ def write_part(query: Query, part: Exported, columns: list[str], beside: list[st
         if which in joined:
             value = query[joined[which]]
             return value if fold == 1 else query.op("Mul", value, query.number(fold))
-        return query.number(parameters[which][0] * fold) if which in parameters else None
+        return query.number(float(parameters[which][0]) * fold) if which in parameters else None
 
     def blank(j: int, is_blank: float) -> Node:
         return query.op("EQ", parameter((-1, "blank", j)), query.number(is_blank))

@@ -75,7 +75,7 @@ def map_of(
     return scaler._bounded(affine, shape, bounds), codes, nothing if nothing.any() else None
 
 
-def lookup_of(known: Known, policy: Policy) -> Lookup:
+def lookup_of(known: Known, policy: Policy, missing_key: str) -> Lookup:
     """Return the map of every key that is known, of one that is not, and of no key.
 
     Raises
@@ -91,8 +91,9 @@ def lookup_of(known: Known, policy: Policy) -> Lookup:
     snapshot = known.groups.snapshot()
     keys = list(snapshot.key_index.keys())
     every = np.arange(len(keys))
-    # A row of each key, one of a key that is not known, and one without.
-    batch = Batch(np.empty((len(keys) + 2, known.n_values)), np.append(every, [len(keys), -1]), [*keys, None])
+    # A row of each key, one of a key that is not known, and one whose key is missing.
+    missing = len(keys) if missing_key == "own" else -1
+    batch = Batch(np.empty((len(keys) + 2, known.n_values)), np.append(every, [len(keys), missing]), [*keys, None])
     found = Found(np.append(every, -1), snapshot.statistic, snapshot.weight, snapshot.everything, snapshot.folded)
     map_, codes, blank = map_of(known, policy, batch, found)
     assert codes is not None, "some rows are of no known key"

@@ -14,12 +14,14 @@ SKNORM_INLINE double total_of(const double *sums) {
 }
 
 /* Turn the w values of a block into deviations from their mean over √(variance + eps), where one is missing or infinite
-   or a sum overflows. Missing ones are left out; the others are halved until no sum overflows. */
+   or a sum overflows: missing ones are left out, and large ones brought down by a power of two. Constants become 0. */
 static int normalize_carefully(double *v, size_t w, double eps) {
-    double largest = 0, n = 0, mean = 0, low = 0, m2 = 0;
+    double largest = 0, n = 0, mean = 0, low = 0, m2 = 0, min = INFINITY, max = -INFINITY;
     for (size_t j = 0; j < w; j++) {
         if (v[j] != v[j]) continue;
         largest = GREATER(fabs(v[j]), largest);
+        min = LESSER(v[j], min);
+        max = GREATER(v[j], max);
         n++;
     }
     if (largest > DBL_MAX) return SKNORM_INFINITE;
@@ -36,7 +38,7 @@ static int normalize_carefully(double *v, size_t w, double eps) {
         m2 += v[j] == v[j] ? v[j] * v[j] : 0;
     }
     double root = sqrt(m2 / n + eps / unit / unit);
-    if (!(root > n * DBL_EPSILON * fabs(mean))) root = eps > 0 && root > 0 ? root : 1;
+    if (min == max || root == 0) root = INFINITY;
     for (size_t j = 0; j < w; j++) v[j] /= root;
     return SKNORM_OK;
 }

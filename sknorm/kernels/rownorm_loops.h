@@ -37,7 +37,11 @@ SKNORM_INLINE int NAME(normalize_block)(T *y, const T *x, size_t w, double eps, 
         for (size_t j = 0; j < w && !status; j++) y[j] = (T)(gain ? scratch[j] * gain[j] + shift[j] : scratch[j]);
         return status;
     }
-    if (eps == 0 && !(root > (double)w * DBL_EPSILON * fabs(mean))) root = 1; /* a constant, but for rounding */
+    if (eps == 0 && !(root > (double)w * DBL_EPSILON * fabs(mean))) { /* a constant, perhaps, and rounding */
+        size_t j = 1;
+        while (j < w && x[j] == x[0]) j++;
+        if (j == w || root == 0) root = INFINITY;
+    }
     double inverse = 1 / root;
     if (gain) {
         SKNORM_INDEPENDENT

@@ -175,7 +175,8 @@ class BatchNorm(MappedLearner):
         return np.where(scale == 0, 1.0, scale)
 
     def _inverse_transform(self, X: Any, copy: bool) -> Any:
-        gamma = self._row_of("gamma", self.n_features_in_) if hasattr(self, "n_features_in_") else None
+        map_: Any = self._fitted_map()
+        gamma = map_.gain
         if gamma is not None and (gamma == 0).any():
             raise ValueError(
                 f"gamma is 0 in column {int(np.flatnonzero(gamma[0] == 0)[0])}, so what was there cannot be restored."

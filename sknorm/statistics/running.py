@@ -19,6 +19,13 @@ class Update(NamedTuple):
     """How a batch changes what is known: the share that it has from then on, and the ddof of its variance.
 
     None for the share makes all batches count alike.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sknorm.statistics import Running, Update
+    >>> Running.zero(1, 1, Update(share=0.5, ddof=0)).after(np.array([[10.0], [30.0]])).mean
+    array([[10.]])
     """
 
     share: float | None = None
@@ -117,7 +124,7 @@ class Running(Statistic):
         with np.errstate(over="ignore", invalid="ignore"):  # whoever learns looks for what overflowed
             variance = batch.m2 / freedom
             mean, variance = (1 - share) * self.table[:2] + share * np.array([batch.mean, variance])
-        after = np.array([mean, variance, self.count + batch.count, self.n_batches + 1])
+            after = np.array([mean, variance, self.count + batch.count, self.n_batches + 1])
         return type(self)(np.where(some, after, self.table), self.update)
 
     def merge(self, other: Self) -> Self:
@@ -136,7 +143,9 @@ class Running(Statistic):
         n_batches = self.n_batches + other.n_batches
         share = other.n_batches / np.where(n_batches > 0, n_batches, 1.0)
         means = (1 - share) * self.table[:2] + share * other.table[:2]
-        return type(self)(np.concatenate([means, self.table[2:] + other.table[2:]]), self.update)
+        with np.errstate(over="ignore"):
+            counts = self.table[2:] + other.table[2:]
+        return type(self)(np.concatenate([means, counts]), self.update)
 
     def take(self, groups: NDArray[np.intp]) -> Self:
         return type(self)(self.table[:, groups], self.update)
