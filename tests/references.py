@@ -89,3 +89,21 @@ def assert_moments(column, expected, count, mean, variance):
         ("variance", variance, expected.variance, expected.variance / 10**12 + of_jumps + tiny),
     ):
         assert abs(Fraction(float(got)) - exact) <= slack, f"{name}: got {got}, wanted {float(exact)}"
+
+
+def normalized_block(values, eps):
+    """Return the deviations of doubles from their mean over √(variance + eps), from fractions, rounded once at the end.
+
+    What is missing stays, and the others are normalized without it; where the root is zero, 1 stands in.
+    """
+    present = [Fraction(x) for x in values.tolist() if x == x]
+    if not present:
+        return values
+    mean = sum(present) / len(present)
+    variance = sum((x - mean) ** 2 for x in present) / len(present) + Fraction(eps)
+    out = []
+    for x in values.tolist():
+        deviation = Fraction(x) - mean if x == x else None
+        square = None if deviation is None else deviation**2 / (variance or 1)
+        out.append(x if square is None else (1 if deviation > 0 else -1) * float(square) ** 0.5)
+    return out

@@ -1,4 +1,4 @@
-"""Every public scaler and statistic: what the common tests run over. A new scaler is one entry here."""
+"""Every public scaler, layer and statistic: what the common tests run over. A new scaler or layer is one entry here."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -16,6 +16,7 @@ from sknorm.statistics import (
     Moments,
     MomentsAndExtremes,
     Quantiles,
+    Running,
     Statistic,
     WindowedQuantiles,
     WindowedTable,
@@ -128,6 +129,53 @@ SCALERS = (
 )
 
 
+class Layer(NamedTuple):
+    """A normalization layer, which is no rule from a merging statistic, and the settings worth testing.
+
+    A layer that ``learns`` does so from columns; the others normalize each row by itself. The settings do for tables of
+    any width; those of ``two_blocks`` for an even number of columns.
+    """
+
+    layer: type
+    learns: bool
+    settings: tuple[dict[str, Any], ...]
+    two_blocks: tuple[dict[str, Any], ...] = ()
+
+
+AFFINE = {"gamma": 2.5, "beta": -1.0}
+EXACT = {"eps": 0, "gamma": -0.5}
+BY_BLOCK = {"gamma": [2.0, -0.5], "beta": (0.25, 3)}
+
+LAYERS = (
+    Layer(
+        sknorm.BatchNorm,
+        True,
+        (
+            NO_COPY,
+            AFFINE,
+            EXACT,
+            {"momentum": None},
+            {"momentum": 0.9, "eps": 1e-3, "update": "keras"},
+            {"momentum": None, "update": "mxnet", "beta": 3},
+            {"momentum": 0.3, "copy": False, "gamma": 0.1},
+        ),
+    ),
+    Layer(
+        sknorm.GroupNorm,
+        False,
+        (NO_COPY, AFFINE, EXACT),
+        ({"n_groups": 2}, {"n_groups": 2, "eps": 0.0, "beta": 0.5, "copy": False}),
+    ),
+    Layer(
+        sknorm.InstanceNorm,
+        False,
+        (NO_COPY, AFFINE, EXACT),
+        ({"n_channels": 2}, {"n_channels": 2, **BY_BLOCK}),
+    ),
+    Layer(sknorm.LayerNorm, False, (NO_COPY, AFFINE, EXACT, {"eps": 1, "copy": False})),
+)
+
+
 ENTRIES = {entry.scaler.__name__: entry for entry in SCALERS}
 
 
@@ -156,6 +204,21 @@ def sparse_setting(scaler: type) -> dict[str, Any] | None:
 def instances() -> list[Any]:
     """Return a fresh scaler for every setting of every scaler."""
     return [entry.scaler(**setting) for entry in SCALERS for setting in ({}, *entry.settings)]
+
+
+def layers(even: bool = False) -> list[Any]:
+    """Return a fresh layer for every setting; ``even`` adds those for tables of an even number of columns."""
+    return [
+        entry.layer(**setting)
+        for entry in LAYERS
+        for setting in ({}, *entry.settings, *(entry.two_blocks if even else ()))
+    ]
+
+
+def row_norms(even: bool = False) -> list[Any]:
+    """Return those of the `layers` that normalize each row by itself."""
+    by_row = tuple(entry.layer for entry in LAYERS if not entry.learns)
+    return [layer for layer in layers(even) if isinstance(layer, by_row)]
 
 
 def clips_first(scaler: Any) -> bool:
@@ -240,6 +303,9 @@ COMPOSED = (Clipped, Fenced)
 
 # What remembers less, and has laws of its own.
 FORGETTING = (Decayed, WindowedQuantiles, WindowedTable)
+
+# What depends on how rows are cut into batches, and in which order these come: the laws of the layers are its own.
+ORDERED = (Running,)
 
 
 # Bounds are what they are made of: as far as a sum of the quantiles' or the moments' rounding.

@@ -676,6 +676,8 @@ def rows_of_all_kinds(n_columns):
     X = rng.normal(size=(40, n_columns)) * 10.0 ** rng.integers(-5, 5, (40, 1)) + rng.choice([0, 1e6], (40, 1))
     X[0], X[1], X[2], X[3, ::2] = 0, 0.1, np.nan, np.nan
     X[4, 0], X[5], X[6], X[7], X[8] = -1e200, 1e308 * np.sign(X[5]), 1e-170 * X[6], 1e300, 1e-150
+    X[9] = 1.0
+    X[9, 0] += np.finfo(float).eps  # rounding of a constant
     return pd.DataFrame(X, columns=[f"c{i}" for i in range(n_columns)])
 
 

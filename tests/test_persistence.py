@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from registry import SCALERS, instances, name_of
+from registry import SCALERS, instances, layers, name_of
 from sklearn import config_context
 from sklearn.base import BaseEstimator, clone
 from sklearn.decomposition import PCA
@@ -310,7 +310,10 @@ def test_no_document_says_where_a_cache_is(tmp_path):
         (lambda: Steps({1.5: 1}), TypeError, r"parameters.steps has the key 1.5; a document holds dicts by strings"),
         (lambda: Steps({True: 1}), TypeError, r"parameters.steps has the key True; a document holds dicts by strings"),
         (lambda: Steps(1 + 2j), TypeError, r"parameters.steps is a builtins.complex"),
-        (lambda: Steps(np.arange(3)), TypeError, r"parameters.steps is a numpy.ndarray"),
+        (lambda: Steps(np.ones((1, 2))), TypeError, r"parameters.steps is a numpy.ndarray"),
+        (lambda: Steps(np.array(3)), TypeError, r"parameters.steps is a numpy.ndarray"),
+        (lambda: Steps([np.array(["a"])]), TypeError, r"parameters.steps\[0\] is a numpy.ndarray"),
+        (lambda: Steps(np.uint64([0, 2**63])), ValueError, r"parameters.steps\[1\] is an integer of more than 64 bits"),
         (lambda: Steps(2**63), ValueError, r"parameters.steps is an integer of more than 64 bits; give a float"),
         (lambda: Steps(["\ud800"]), ValueError, r"parameters.steps\[0\] must be a string of Unicode characters"),
         (lambda: nested(Steps, 30), ValueError, r"is nested more than 20 levels deep"),
@@ -544,3 +547,15 @@ def test_skops(scaler, learn):
     assert twin.to_json() == original.to_json()
     if original.__sklearn_is_fitted__():
         assert_goes_on_alike(twin, original, table(10, 9))
+
+
+@pytest.mark.parametrize("scaler", layers(even=True), ids=name_of, indirect=True)
+def test_skops_of_layers(scaler):
+    io = pytest.importorskip("skops.io", reason="skops is one more way to keep estimators without pickle")
+    X = table(30)[:, [0, 5]]
+    content = io.dumps(scaler.fit(X))
+    ours = io.get_untrusted_types(data=content)
+    assert all(name.startswith("sknorm.") for name in ours)
+    twin = io.loads(content, trusted=ours)
+    assert twin.to_json() == scaler.to_json()
+    assert twin.transform(X.copy()).tobytes() == scaler.transform(X.copy()).tobytes()
