@@ -15,6 +15,22 @@ values = st.one_of(
 )
 
 
+def picks(draw, options, shape):
+    """Draw an array of some of these options.
+
+    One draw of bytes says where each lies: to draw cell by cell takes most of the time of a law.
+    """
+    n = int(np.prod(shape))
+    which = np.frombuffer(draw(st.binary(min_size=n, max_size=n)), np.uint8).astype(int)
+    return np.asarray(options)[which % len(options)].reshape(shape)
+
+
+def few_values(draw, elements, shape):
+    """Draw an array of a few values, each drawn once; one time in two, of shares of these, hardly two of them alike."""
+    some = picks(draw, draw(st.lists(elements, min_size=1, max_size=8)), shape)
+    return some * (1 - picks(draw, range(256), shape) / 512) if draw(st.booleans()) else some
+
+
 @st.composite
 def tables(draw, min_rows=1, max_rows=40, max_columns=4):
     """Draw a float64 table with NaN, each column of one kind or of all."""

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 from registry import STATISTICS, assert_same
+from strategies import few_values, picks
 
 from sknorm._document import parse, plain, write
 from sknorm.kernels import _apply, _groups, _moments
@@ -38,16 +38,16 @@ each_kind = pytest.mark.parametrize("zero", KINDS.values(), ids=KINDS)
 FEW = settings(max_examples=25)
 
 values = st.integers(-40, 40).map(lambda i: i / 4) | st.just(np.nan) | st.sampled_from([0.0, -0.0, 1e6, 1e-6])
-some_weights = st.sampled_from([0.0, 0.5, 1.0, 3.0])
+some_weights = [0.0, 0.5, 1.0, 3.0]
 
 
 @st.composite
 def rows(draw, n_groups=4, max_rows=14, max_columns=5, absent=False, n_features=None):
     """Draw rows, their weights or None, and their groups; −1 for none where ``absent``."""
     n, d = draw(st.integers(0, max_rows)), n_features or draw(st.integers(1, max_columns))
-    X = draw(hnp.arrays(np.float64, (n, d), elements=values, fill=st.nothing()))
-    codes = draw(hnp.arrays(np.intp, n, elements=st.integers(-1 if absent else 0, n_groups - 1), fill=st.nothing()))
-    weights = draw(st.none() | hnp.arrays(np.float64, n, elements=some_weights, fill=st.nothing()))
+    X = few_values(draw, values, (n, d))
+    codes = picks(draw, range(-1 if absent else 0, n_groups), n)
+    weights = picks(draw, some_weights, n) if draw(st.booleans()) else None
     layout = draw(st.sampled_from(["C", "F", "reversed", "float32"]))
     X = {"C": X, "F": np.asfortranarray(X), "reversed": X[::-1].copy()[::-1], "float32": X.astype(np.float32)}[layout]
     return X, weights, codes
