@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from references import kept_rows
 from scipy.special import ndtri
 from sklearn.base import clone
+from strategies import picks
 
 import sknorm
 
@@ -68,8 +69,8 @@ LAYOUTS = {
 # a digit of the mean over the deviation, which other numbers could make as large as they like.
 quarters = st.integers(-40, 40).map(lambda i: i / 4) | st.just(np.nan) | st.sampled_from([0.0, 1.0, 1.0, -3.5, 200.0])
 SCALES = [1.0, 1.0, 2.0**-40, 2.0**40]
-weights_of_rows = st.sampled_from([0.0, 0.5, 1.0, 2.0, 3.0])
-whole_weights_of_rows = st.sampled_from([0.0, 1.0, 2.0, 3.0])
+weights_of_rows = [0.0, 0.5, 1.0, 2.0, 3.0]
+whole_weights_of_rows = [0.0, 1.0, 2.0, 3.0]
 
 
 class Table(NamedTuple):
@@ -118,8 +119,8 @@ def key_columns(draw, n_rows, missing=True, composite=True):
         return list(zip(*(keys for keys, _ in parts), strict=True)), [columns[0] for _, columns in parts]
     kind = draw(st.sampled_from(sorted(KEYS)))
     n_distinct = draw(st.integers(1, len(KEYS[kind])))
-    choice = st.sampled_from([*KEYS[kind][:n_distinct], *([None] if missing and draw(st.booleans()) else [])])
-    keys = draw(st.lists(choice, min_size=n_rows, max_size=n_rows))
+    options = [*KEYS[kind][:n_distinct], *([None] if missing and draw(st.booleans()) else [])]
+    keys = [options[i] for i in picks(draw, range(len(options)), n_rows)]
     if draw(st.booleans()):
         order = {key: i for i, key in enumerate(keys)}
         keys.sort(key=order.get)
@@ -140,15 +141,13 @@ def holds_none(make):
 def tables(draw, min_rows=1, max_rows=25, max_columns=3, missing=True, weights=weights_of_rows, composite=True):
     """Draw a table of values of quarters, of any layout, with keys of any kind."""
     n_rows, n_columns = draw(st.integers(min_rows, max_rows)), draw(st.integers(1, max_columns))
-    flat = draw(st.lists(quarters, min_size=n_rows * n_columns, max_size=n_rows * n_columns))
-    scales = [draw(st.sampled_from(SCALES)) for _ in range(n_columns)]
-    X = np.reshape(np.array(flat, float), (n_rows, n_columns)) * scales
+    some = draw(st.lists(quarters, min_size=1, max_size=12))
+    X = picks(draw, some, (n_rows, n_columns)) * picks(draw, SCALES, n_columns)
     keys, columns = draw(key_columns(n_rows, missing, composite))
-    some = None
-    if weights is not None and draw(st.booleans()):
-        some = np.array(draw(st.lists(weights, min_size=n_rows, max_size=n_rows)))
-        some[0] = some[0] or 1.0
-    return Table(LAYOUTS[draw(st.sampled_from(sorted(LAYOUTS)))](X), keys, some, columns)
+    weights = picks(draw, weights, n_rows) if weights is not None and draw(st.booleans()) else None
+    if weights is not None:
+        weights[0] = weights[0] or 1.0
+    return Table(LAYOUTS[draw(st.sampled_from(sorted(LAYOUTS)))](X), keys, weights, columns)
 
 
 @st.composite
@@ -160,9 +159,10 @@ def cuts(draw, table, most=3):
 
 
 def rows_by_group(keys):
-    """Return the rows of every key, in the order in which the keys came, by pandas."""
+    """Return the rows of every key, in the order in which the keys came."""
     numbers = numbered(keys)
-    return [rows for _, rows in sorted(pd.Series(numbers).groupby(numbers).indices.items())]
+    order = np.argsort(numbers, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1)
 
 
 def numbered(keys):
@@ -222,8 +222,9 @@ class Rows:
 
     def scaled(self, X, so_far):
         """Return rows as the scaler has them; ``so_far``: where it knows nothing of a column, as a constant."""
-        if so_far:
-            return copy.deepcopy(self.scaler).prequential_transform(X.copy())
+        if so_far and not self.has_value().all():
+            alone = [copy.deepcopy(self.scaler).prequential_transform(row) for row in X[:, np.newaxis].copy()]
+            return np.concatenate(alone)
         return self.scaler.transform(X.copy())
 
 
@@ -277,8 +278,8 @@ class Dict:
         """Say whether enough of a group is known."""
         return rows is not None and rows.weight > 0 and (self.min_samples <= 1 or rows.weight >= self.min_samples)
 
-    def scaled_row(self, x, key, so_far):
-        """Return a row (a table of one) as the group of a key has it."""
+    def scaled_rows(self, x, key, so_far):
+        """Return rows as the group of their key has them."""
         key, everything = self.key_of(key), self.everything
         if key is NOTHING:
             return everything.scaled(x, so_far)
@@ -288,7 +289,7 @@ class Dict:
             if own is None and self.unseen == "error":
                 raise ValueError("unknown keys")
         elif self.smooth:
-            return pulled_row(x, own, everything, self.smooth, so_far)
+            return pulled(x, own, everything, self.smooth, so_far)
         instead = {
             "global": lambda: everything.scaled(x, so_far),
             "passthrough": lambda: x.copy(),
@@ -302,8 +303,10 @@ class Dict:
 
     def transform(self, X, keys, so_far=False):
         """Return rows, each scaled by what is known of its key."""
-        parts = [self.scaled_row(X[i : i + 1], key, so_far) for i, key in enumerate(keys)]
-        return np.vstack(parts).astype(X.dtype)
+        out = np.empty(X.shape)
+        for rows in rows_by_group(keys):
+            out[rows] = self.scaled_rows(X[rows], keys[rows[0]], so_far)
+        return out.astype(X.dtype)
 
     def prequential_transform(self, X, keys, weights=None):
         """Return rows, each scaled by what was known before it, or before its chunk."""
@@ -419,8 +422,8 @@ def scaled_by_values(scaler):
     return parameters.get("with_std", parameters.get("with_scaling", not isinstance(scaler, sknorm.DecimalScaler)))
 
 
-def pulled_row(x, own, everything, smooth, so_far):
-    """Return a row scaled by its group's parameters, pulled towards those of all rows."""
+def pulled(x, own, everything, smooth, so_far):
+    """Return rows scaled by their group's parameters, pulled towards those of all rows."""
     scaler, group, whole = own.new, facts_of(own), facts_of(everything)
     with np.errstate(all="ignore"):
         worth = group.spread / whole.spread if smooth == "auto" else smooth

@@ -1,4 +1,4 @@
-"""GroupedScaler is a loop of its scaler over the groups of pandas: learned at once, in parts, or apart and merged."""
+"""GroupedScaler is a loop of its scaler over the groups: learned at once, in parts, or apart and merged."""
 
 import numpy as np
 import pandas as pd
@@ -29,7 +29,7 @@ ENTRIES = [entry for entry in SCALERS if without_clippers(entry)]
 each_entry = pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.scaler.__name__.removesuffix("Scaler"))
 each_layout = pytest.mark.parametrize("layout", LAYOUTS)
 
-FEW = settings(max_examples=40)
+FEW = settings(max_examples=30)
 
 
 def setting_of(draw, entry, allowed=lambda scaler: True):
@@ -48,7 +48,7 @@ def state_of(scaler):
 
 
 def loop(scaler, X, keys, weights=None):
-    """Return the table scaled by a scaler fitted on each group of pandas; None for a group that weighs nothing."""
+    """Return the table scaled by a scaler fitted on each group."""
     out = np.full(X.shape, np.nan, X.dtype)
     for rows in rows_by_group(keys):
         alone = clone(scaler).fit(X[rows], sample_weight=None if weights is None else weights[rows])
@@ -172,7 +172,7 @@ def test_one_group_is_the_scaler(scaler, X, weights):
 
 
 @each_entry
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(data=st.data())
 def test_any_table_equals_the_loop(entry, data):
     scaler, table = setting_of(data.draw, entry), data.draw(tables())
@@ -317,7 +317,7 @@ def test_keys_in_columns_are_keys_beside(entry, data):
 
 
 @each_entry
-@settings(max_examples=80)
+@settings(max_examples=50)
 @given(data=st.data())
 def test_policies_are_those_of_the_dict(entry, data):
     scaler = setting_of(data.draw, entry)

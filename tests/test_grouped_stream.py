@@ -18,6 +18,7 @@ from registry import SCALERS, clipper_of, clips_first, instances, name_of, reads
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import SGDClassifier
+from strategies import picks
 
 import sknorm
 from sknorm import GroupedScaler, make_streaming_pipeline
@@ -67,7 +68,7 @@ def counts_of(grouped):
 
 
 @each_entry
-@settings(max_examples=80)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_every_row_is_scaled_by_the_past_of_its_group(entry, data):
     scaler = clone(data.draw(st.sampled_from(without_clippers(entry))))
@@ -100,7 +101,7 @@ def test_every_row_is_scaled_by_the_past_of_its_group(entry, data):
 
 
 @each_entry
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_any_split_of_a_stream_gives_the_same_rows(entry, data):
     scaler = clone(data.draw(st.sampled_from(without_clippers(entry))))
@@ -176,7 +177,7 @@ def test_unseen_error_refuses_keys_that_are_new(scaler, fitted, X, keys):
 
 
 @each_entry
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_the_least_recently_updated_groups_are_folded(entry, data):
     """Without NaN and without memory loss, a folded group is a scaler of all its groups' rows."""
@@ -340,6 +341,8 @@ FAULTS = {
     "overflow of all rows": lambda X, keys: (huge(X), [*keys[:-2], 77, 78]),
     "one-dimensional": lambda X, keys: (X[:, 0], keys),
 }
+# What a scaler is that nothing was refused, by its setting and whether it was fitted; the tables are always the same.
+GOING_ON = {}
 OVERFLOWING = (sknorm.StandardScaler, sknorm.MeanScaler, sknorm.MinMaxScaler)
 
 
@@ -362,11 +365,13 @@ def test_what_is_refused_changes_nothing(scaler, fitted, fault, verb, X, keys):
         getattr(grouped, verb)(bad, groups=bad_keys)
     assert snapshot(grouped) == before
     # And goes on as if nothing had been.
-    twin = GroupedScaler(clone(scaler), missing_key="error", max_groups=20)
-    if fitted:
-        twin.fit(X, groups=keys)
-    grouped.partial_fit(X, groups=keys + 3), twin.partial_fit(X, groups=keys + 3)
-    assert grouped.to_json() == twin.to_json()
+    grouped.partial_fit(X, groups=keys + 3)
+    if (key := (name_of(scaler), fitted)) not in GOING_ON:
+        twin = GroupedScaler(clone(scaler), missing_key="error", max_groups=20)
+        if fitted:
+            twin.fit(X, groups=keys)
+        GOING_ON[key] = twin.partial_fit(X, groups=keys + 3).to_json()
+    assert grouped.to_json() == GOING_ON[key]
 
 
 @each_kind
@@ -425,9 +430,11 @@ def test_without_memory_nothing_changes(scaler, verb, place, moment, X, keys, mo
     if scaler.outliers is not None:
         scaler = clone(scaler).set_params(outliers__chunk_size=25)
     more = GroupedScaler(clone(scaler), max_groups=9).fit(X[:40], groups=keys[:40] + 5)
+    fitted = GroupedScaler(clone(scaler), max_groups=9).fit(X, groups=keys)
+    before, twin = snapshot(fitted), copy.deepcopy(fitted).partial_fit(X[:40], groups=keys[:40] + 5).to_json()
     for which in range(1, 24):
-        grouped = GroupedScaler(clone(scaler), max_groups=9).fit(X, groups=keys)
-        kind, before, calls = type(getattr(grouped._learned.groups, owner)), snapshot(grouped), [0]
+        grouped = copy.deepcopy(fitted)
+        kind, calls = type(getattr(grouped._learned.groups, owner)), [0]
         original = getattr(kind, name)
 
         def failing(self, *args, original=original, calls=calls, which=which, **kwargs):
@@ -452,8 +459,7 @@ def test_without_memory_nothing_changes(scaler, verb, place, moment, X, keys, mo
                 break
         assert snapshot(grouped) == before
         grouped.partial_fit(X[:40], groups=keys[:40] + 5)
-        twin = GroupedScaler(clone(scaler), max_groups=9).fit(X, groups=keys).partial_fit(X[:40], groups=keys[:40] + 5)
-        assert grouped.to_json() == twin.to_json()
+        assert grouped.to_json() == twin
     else:
         raise AssertionError("called more often than expected")
     assert calls[0] or name in ("keep", "find", "take", "resize", "add"), "was never called"
@@ -465,15 +471,13 @@ EXTREME = [1e308, -1e308, 1.7e308, 1e154, 1e150, 1e-308, 5e-324, 0.0, 1.0, -1.0,
 
 
 @each_entry
-@settings(max_examples=80)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_large_values_are_scaled_or_refused(entry, data):
     """A finite value is never made an infinity or NaN by a group that is known, or else nothing was learned."""
     scaler = clone(data.draw(st.sampled_from(without_clippers(entry))))
     n_rows = data.draw(st.integers(1, 12))
-    X = np.array(data.draw(st.lists(st.sampled_from(EXTREME), min_size=2 * n_rows, max_size=2 * n_rows)))
-    X = X.reshape(n_rows, 2)
-    keys = data.draw(st.lists(st.integers(0, 3), min_size=n_rows, max_size=n_rows))
+    X, keys = picks(data.draw, EXTREME, (n_rows, 2)), picks(data.draw, range(4), n_rows)
     smooth, messages = data.draw(st.sampled_from([0.0, 3.5, "auto"])), []
     for verb in ("fit", "partial_fit", "prequential_transform"):
         grouped = GroupedScaler(scaler, smooth=smooth)
@@ -676,7 +680,7 @@ def test_in_a_streaming_pipeline(scaler, X, keys, rng):
 
 # Threads.
 
-N_BATCHES = 25
+N_BATCHES = 15
 
 
 @pytest.fixture
@@ -767,7 +771,7 @@ def test_readers_beside_a_writer_that_fails(scaler, rng):
     before = snapshot(grouped)
 
     def write():
-        for _ in range(20):
+        for _ in range(10):
             with pytest.raises(ValueError, match="infinity"):
                 shared.partial_fit(infinite(X), groups=keys + 3)
             with pytest.raises(RuntimeError, match="failed"):
@@ -786,7 +790,7 @@ def test_readers_beside_a_writer_that_changes_the_width(scaler, by, rng):
     shared = GroupedScaler(clone(scaler), by=by).fit(narrow)
 
     def write():
-        for _ in range(60):
+        for _ in range(25):
             shared.fit(wide)
             shared.fit(narrow)
 
