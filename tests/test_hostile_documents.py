@@ -483,7 +483,7 @@ LEARNING = [some for some in SETTINGS if hasattr(some, "partial_fit")]
 FUZZED |= {f"more-{name_of(some)}": clone(some).fit(SMALL).partial_fit(SMALL[:2]).to_json() for some in LEARNING}
 FUZZED |= TEXTS
 # Short documents more often: they are as quickly through.
-DOCUMENTS = 30_000 / sum(1 / len(text) for text in FUZZED.values())
+DOCUMENTS = 100_000 / sum(1 / len(text) for text in FUZZED.values())
 
 
 @lru_cache(maxsize=1)
