@@ -72,4 +72,8 @@ def fitted(estimator: Any) -> Any:
 
 def export_id(estimator: Any) -> str:
     """Return a short name of a setting."""
-    return repr(estimator).replace("\n", "").replace(" ", "") if isinstance(estimator, GroupedScaler) else name_of(estimator)
+    return (
+        repr(estimator).replace("\n", "").replace(" ", "")
+        if isinstance(estimator, GroupedScaler)
+        else name_of(estimator)
+    )

@@ -112,7 +112,14 @@ def test_public_names_in_pages_exist():
     """What a page writes as `name` is a link to the API, so it must be public."""
     from sknorm import datasets, export, maps, statistics
 
-    known = {*sknorm.__all__, *(f"export.{name}" for name in export.__all__), *datasets.__all__, *statistics.__all__, *vars(maps), "transform"}
+    known = {
+        *sknorm.__all__,
+        *(f"export.{name}" for name in export.__all__),
+        *datasets.__all__,
+        *statistics.__all__,
+        *vars(maps),
+        "transform",
+    }
     for path in PAGES:
         for name in re.findall(r"(?<![`:])`([A-Za-z_.]+)`(?![`_])", path.read_text(encoding="utf-8")):
             assert name.removeprefix("sknorm.") in known, f"{name_of(path)}: {name}"
