@@ -251,11 +251,7 @@ def keys_of(part: Exported) -> Keys:
     rows = [i for i, key in enumerate(keys) if key is not None]
     missing = keys.index(None) if len(rows) < len(keys) else len(keys) + 1
     parts = [[keys[i][part] if n_parts > 1 else keys[i] for i in rows] for part in range(n_parts)]
-    kinds = [kind_of(values) for values in parts]
-    for values, kind in zip(parts, kinds, strict=True):
-        if kind in ("bigint", "double"):
-            values[:] = [None if value is None else (int if kind == "bigint" else float)(value) for value in values]
-    return Keys(parts, kinds, rows, len(keys), missing)
+    return Keys(parts, [kind_of(values) for values in parts], rows, len(keys), missing)
 
 
 def kind_of(values: list[Any]) -> str:
@@ -707,14 +703,10 @@ def write_rows(query: Query, step: RowNorm, names: list[str]) -> None:
         squares = ((some, op("Mul", query[name], query[name])) for some, name in zip(is_some, block, strict=True))
         return op("Div", query.total([case(square, otherwise=number(0)) for square in squares]), query[count])
 
-    def root_of(_: list[str], count: str, unit: str, mean: str, variance: str) -> Node:
+    def root_of(_: list[str], unit: str, variance: str) -> Node:
         eps = case((op("GT", query[unit], number(1)), number(0)), otherwise=number(step.eps))
         root = exp.Sqrt(this=op("Add", query[variance], eps) if step.eps else query[variance])
-        is_some = op("GT", root, number(0))
-        if not step.eps:  # the deviations of a constant are but the rounding of its mean
-            rounding = op("Mul", query[count], exp.Abs(this=query[mean]))
-            is_some = op("GT", op("Mul", root, number(1 / np.finfo(float).eps)), rounding)
-        return case((is_some, root.copy()), otherwise=number(1))
+        return case((op("GT", root, number(0)), root.copy()), otherwise=number(1))
 
     query.plain(names)
     counts, units = each("count", count_of), each("unit", unit_of)
@@ -723,13 +715,13 @@ def write_rows(query: Query, step: RowNorm, names: list[str]) -> None:
     means = each("mean", mean_of, counts)
     query.level(barrier=True)
     change("Sub", means)
-    lows = each("low", mean_of, counts)  # what the mean was rounded by
+    lows = each("low", mean_of, counts)  # what the mean was rounded by: a constant is 0 without
     query.level(barrier=True)
     change("Sub", lows)
     query.level()
     variances = each("variance", variance_of, counts)
     query.level(barrier=True)
-    roots = each("root", root_of, counts, units, means, variances)
+    roots = each("root", root_of, units, variances)
     query.level()
     change("Div", roots)
     query.drop([*counts, *units, *means, *lows, *variances, *roots])
