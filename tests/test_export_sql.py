@@ -25,7 +25,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler as ScikitScaler
 
 from sknorm import GroupedScaler, GroupNorm, LayerNorm, MinMaxScaler, OutlierClipper, StandardScaler
-from sknorm.export.sql import DIALECTS, INLINE, Query, lookup_table, to_sql
+from sknorm.export._sql_keys import INLINE
+from sknorm.export._sql_query import DIALECTS, Query
+from sknorm.export.sql import lookup_table, to_sql
 
 sqlglot = pytest.importorskip("sqlglot", reason="statements are written by sqlglot")
 duckdb = pytest.importorskip("duckdb", reason="statements are run by DuckDB")

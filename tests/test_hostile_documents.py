@@ -349,6 +349,7 @@ def with_value(key, text):
         (with_value("output", "[" * 900 + "]" * 900), "output must be null, 'default', 'pandas' or 'polars', but is"),
         (with_value("copy", "[" * 300 + "]" * 300), "is nested more than 20 levels deep."),
         (with_value("copy", '{"tuple":[' * 30 + "]}" * 30), "is nested more than 20 levels deep."),
+        (with_value("copy", '{"array":[' * 300 + "]}" * 300), "is nested more than 20 levels deep."),
         (STANDARD.replace('"version": 1', '"version": 1, "version": 1'), "two keys 'version'."),
         (STANDARD.replace('"copy": true', '"copy": true, "copy": true'), "parameters must be an object, but is an obj"),
         (STANDARD.replace('"m2"', '"mean"'), "learned.statistic must be an object, but is an object with two keys"),
@@ -358,7 +359,7 @@ def with_value(key, text):
         (STANDARD.replace("18.0", "9" * 400), "learned.statistic.m2[0][0] must be finite, but is inf."),
         (STANDARD.replace("null", "'pandas'"), "The text is not JSON: Expecting value: line"),
     ],
-    ids=range(24),
+    ids=range(25),
 )  # fmt: skip
 def test_a_wrong_text_is_named(text, message):
     with pytest.raises(ValueError, match=re.escape(message)) as caught:
