@@ -51,4 +51,4 @@ def __getattr__(name: str) -> _Any:
 
 
 def __dir__() -> list[str]:
-    return [*globals(), "export"]
+    return sorted({*globals(), "export"})

@@ -250,8 +250,8 @@ class Learner(Persistent, CallbackSupportMixin, BaseEstimator):
         TypeError
             If `other` is of another class.
         ValueError
-            If its parameters, width or feature names differ, if they have a ``window``, or if what they learned
-            overflows together. The scaler stays as it was.
+            If its parameters, width or feature names differ, if they have a ``window`` or a ``momentum``, or if what
+            they learned overflows together. The scaler stays as it was.
         NotFittedError
             If one of them is not fitted.
 

@@ -31,12 +31,12 @@ class Mapped(OneToOneFeatureMixin, TransformerMixin):
         """Return the map; raise where there is none yet."""
 
     def transform(self, X: Any) -> Any:
-        """Scale X by what was learned; nothing is learned from it.
+        """Scale X; nothing is learned from it.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The data. Missing values (NaN) stay.
+            The data, sparse where the estimator takes that. Missing values (NaN) stay.
 
         Returns
         -------
@@ -47,7 +47,7 @@ class Mapped(OneToOneFeatureMixin, TransformerMixin):
         Raises
         ------
         ValueError
-            If X holds an infinity that is not clipped first, or has another width than the data that was learned from.
+            If X holds an infinity that is not clipped first, or has another width than in ``fit``.
         """
         return self._transform(X, self.copy)
 

@@ -20,8 +20,8 @@ def weight_norm(W: ArrayLike, axis: int | None = 0) -> tuple[NDArray[Any], NDArr
     W : array-like of shape (n_outputs, …)
         The weights.
     axis : int or None, default=0
-        The axis whose entries have a magnitude each: 0 for the outputs of a layer, as PyTorch's ``dim``. None takes one
-        magnitude for all.
+        The axis whose entries have a magnitude each: 0 for the outputs of a layer. None takes one magnitude for all.
+        PyTorch's ``dim`` is the same, but that −1 means all there.
 
     Returns
     -------
