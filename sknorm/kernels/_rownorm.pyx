@@ -39,7 +39,8 @@ cdef class Program:
     def __init__(self, ends, double eps, gain=None, shift=None):
         self.ends = np.array(ends, dtype=np.intp)
         self.eps = eps
-        if self.ends.ndim != 1 or not len(ends) or self.ends[0] < 1 or (self.ends[1:] <= self.ends[:len(ends) - 1]).any() or not eps >= 0:
+        increasing = self.ends.ndim == 1 and len(ends) and (self.ends[1:] > self.ends[:len(ends) - 1]).all()
+        if not increasing or self.ends[0] < 1 or not eps >= 0:
             raise ValueError("ends must increase from 1 at least, and eps must be 0 or more")
         self.width = ends[len(ends) - 1]
         self.gain = self.shift = None
