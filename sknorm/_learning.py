@@ -139,6 +139,8 @@ class Learner(Persistent, CallbackSupportMixin, BaseEstimator):
         rows, before = as_float32(table, self._takes_infinities), None if first else self._learned
         if from_nothing:
             before = self._nothing(table.shape[1], names)
+        elif before is not None and not before.checked:  # until now; what was learned stays as it was if this raises
+            before = Learned(before.history, before.n_rows)
 
         def work(_: Subtask) -> None:
             self._take_over(self._go_on(before, rows, weights, names), names, first)
@@ -150,8 +152,6 @@ class Learner(Persistent, CallbackSupportMixin, BaseEstimator):
         """Return a table that can be learned from, and who has its names and its width."""
         if first or not self._learned.checked:
             self._check_all_parameters()
-        if not first:
-            self._learned.checked = True
         # scikit-learn's validation sets names and width before it looks at the values: let it set a stand-in's, so that
         # a table that is refused leaves no trace, and no thread that reads meets half of a change.
         names = self._stand_in() if first else self

@@ -106,7 +106,7 @@ def test_dtypes(kind, expected, W):
     # The dtype of the direction decides.
     back = apply_weight_norm(direction, magnitude.astype(np.float64))
     assert back.dtype == expected
-    np.testing.assert_allclose(back, W, rtol=4 * np.finfo(expected).eps)
+    np.testing.assert_allclose(back, W.astype(expected), rtol=4 * np.finfo(expected).eps)
 
 
 def test_float32_is_computed_in_double(W):

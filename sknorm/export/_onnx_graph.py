@@ -152,11 +152,8 @@ def normalized(graph: Graph, x: str, eps: float) -> str:
     deviation = graph.node("Sub", deviation, mean(deviation))  # what the mean was rounded by
     variance = mean(graph.node("Mul", deviation, deviation))
     root = graph.node("Sqrt", graph.node("Add", variance, graph.node("Where", huge, 0.0, eps)) if eps else variance)
-    # The deviations of a constant are but rounding, by which nothing should be divided.
-    low = graph.node("ReduceMin", graph.node("Where", missing, np.inf, x), keepdims=1, axes=[-1])
-    high = graph.node("ReduceMax", graph.node("Where", missing, -np.inf, x), keepdims=1, axes=[-1])
-    varies = graph.node("And", graph.node("Greater", high, low), graph.node("Greater", root, 0.0))
-    return graph.node("Div", deviation, graph.node("Where", varies, root, np.inf))
+    # Those of a constant are exactly 0: what its mean was rounded by is a few units in the last place, whose sum is exact.
+    return graph.node("Div", deviation, graph.node("Where", graph.node("Greater", root, 0.0), root, np.inf))
 
 
 CONVERTERS: dict[type[Map], Callable[[Graph, str, Any], str]] = {
