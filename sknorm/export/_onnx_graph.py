@@ -152,7 +152,7 @@ def normalized(graph: Graph, x: str, eps: float) -> str:
     deviation = graph.node("Sub", deviation, mean(deviation))  # what the mean was rounded by
     variance = mean(graph.node("Mul", deviation, deviation))
     root = graph.node("Sqrt", graph.node("Add", variance, graph.node("Where", huge, 0.0, eps)) if eps else variance)
-    # Those of a constant are exactly 0: what its mean was rounded by is a few units in the last place, whose sum is exact.
+    # Those of a constant are exactly 0: its mean is off by a few units in the last place, whose sum is exact.
     return graph.node("Div", deviation, graph.node("Where", graph.node("Greater", root, 0.0), root, np.inf))
 
 
