@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from sknorm._callbacks import CallbackSupportMixin, Subtask, as_task
 from sknorm._document import Node
 from sknorm._learned import Learned, weight_of
-from sknorm._validation import as_float32, check_table, check_weights, is_plain, plain_parameters
+from sknorm._validation import as_float32, check_table, check_weights, is_plain, plain_parameters, stand_in
 from sknorm.state import Persistent
 from sknorm.statistics import Statistic, Unordered
 from sknorm.statistics.decayed import decay_over
@@ -152,9 +152,7 @@ class Learner(Persistent, CallbackSupportMixin, BaseEstimator):
         """Return a table that can be learned from, and who has its names and its width."""
         if first or not self._learned.checked:
             self._check_all_parameters()
-        # scikit-learn's validation sets names and width before it looks at the values: let it set a stand-in's, so that
-        # a table that is refused leaves no trace, and no thread that reads meets half of a change.
-        names = self._stand_in() if first else self
+        names = stand_in(self) if first else self
         if first or not is_plain(X, self):
             X = self._table(X, names, reset=first)
         return X, names
@@ -165,11 +163,6 @@ class Learner(Persistent, CallbackSupportMixin, BaseEstimator):
         X = check_table(names, X, reset=reset, accept_sparse=self._accept_sparse)
         refuse_sparse(self, X, "center")  # a frame may turn out to be sparse
         return X
-
-    def _stand_in(self) -> Self:
-        other = object.__new__(type(self))
-        other.__dict__.update(self.__dict__)
-        return other
 
     def _take_over(self, learned: Learned, names: Self, first: bool) -> None:
         """Let what was learned, and the names with it, be this scaler's: all or nothing."""

@@ -25,6 +25,7 @@ from sknorm._validation import (
     container_of,
     in_container,
     plain_parameters,
+    stand_in,
     with_values,
 )
 from sknorm.groups.attributes import GroupAttributes
@@ -470,9 +471,7 @@ class GroupedScaler(GroupAttributes, TransformerMixin, Persistent, CallbackSuppo
         names = self
         if first:
             self._check_all_parameters()
-            # The names of a table that is refused must leave no trace.
-            names = object.__new__(type(self))
-            names.__dict__.update(self.__dict__)
+            names = stand_in(self)
         batch = read(self, names, X, groups, None if first else self._known())
         return names, batch, check_weights(sample_weight, batch.values, all_zero=not first)
 

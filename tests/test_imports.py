@@ -58,7 +58,8 @@ LAYERS = {
         "statistics",
     },
     "scalers": {"_base", "_clipping", "_fitted", "_gain", "_learned", "_mapped", "maps", "statistics"},
-    "rowwise": {"_document", "_gain", "_mapped", "_validation", "maps", "state"},
+    "_row_normalizer": {"_document", "_gain", "_mapped", "_validation", "maps", "state"},
+    "rowwise": {"_document", "_row_normalizer"},
     "weights": set(),
     "_limits": set(),
     "outliers": {"_base", "_clipping", "_fitted", "_learned", "_limits", "_validation", "maps", "statistics"},
@@ -94,7 +95,7 @@ LAYERS = {
     "_chunks": {"_stacking"},
     "_steps": {"_chunks", "_learning", "grouped"},
     "pipeline": {"_chunks", "_steps", "_tasks", "state"},
-    "export": {"_base", "_learned", "_learning", "grouped", "groups", "maps", "rowwise", "scalers", "statistics"},
+    "export": {"_learned", "_learning", "_steps", "grouped", "groups", "maps", "rowwise", "scalers", "statistics"},
     "__init__": {"_merge", "_version", "grouped", "outliers", "pipeline", "rowwise", "scalers", "state", "weights"},
 }
 # What the package stands on. Everything else is optional: imported inside the function that needs it.

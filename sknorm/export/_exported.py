@@ -11,6 +11,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from sknorm._learning import Learner
+from sknorm._steps import is_passthrough
 from sknorm.grouped import GroupedScaler
 from sknorm.maps import Affine, Chain, Clip, Fence, Lookup, Map, RowNorm, Squash
 
@@ -105,13 +106,17 @@ def exported_steps(estimator: Any) -> list[Exported]:
     """Return what an estimator does, or each step of a pipeline that consists of estimators of sknorm."""
     if not isinstance(estimator, Pipeline):
         return [exported(estimator)]
-    steps = [step for _, step in estimator.steps if step is not None and not is_passthrough(step)]
+    steps = [step for _, step in estimator.steps if not is_passthrough(step)]
     return [part for step in steps for part in exported_steps(step)]
 
 
-def is_passthrough(step: Any) -> bool:
-    """Say whether a step of a pipeline stands for nothing."""
-    return isinstance(step, str) and step == "passthrough"
+def blocks_of(ends: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the columns of every block, as rows that are filled up with the number of columns; and where each is."""
+    widths = np.diff(ends, prepend=0)
+    inside = np.arange(widths.max()) < widths[:, np.newaxis]
+    columns = np.full(inside.shape, ends[-1], np.int64)
+    columns[inside] = np.arange(ends[-1])
+    return columns, np.flatnonzero(inside)
 
 
 def float32_loss(estimator: Any) -> NDArray[np.float64]:

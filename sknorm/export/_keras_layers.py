@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from sknorm.export._exported import Exported, Step
+from sknorm.export._exported import Exported, Step, blocks_of
 
 
 @keras.saving.register_keras_serializable(package="sknorm")
@@ -157,14 +157,11 @@ def squash(x: Any, bound: Any) -> Any:
 def row_norm(x: Any, ends: list[int], eps: float, gain: Any = None, shift: Any = None) -> Any:
     """Return every block of columns with mean 0 and variance 1 in each row, without missing values; NaN stays."""
     # Blocks become rows of one length, filled up with a column of NaN.
-    widths = np.diff(ends, prepend=0)
-    inside = np.arange(widths.max()) < widths[:, np.newaxis]
-    columns = np.full(inside.shape, ends[-1])
-    columns[inside] = np.arange(ends[-1])
+    columns, places = blocks_of(ends)
     padded = ops.concatenate([x, ops.full_like(x[..., :1], float("nan"))], axis=-1)
     taken = ops.take(padded, columns.ravel(), axis=-1)
     blocks = normalized(ops.reshape(taken, (*ops.shape(x)[:-1], *columns.shape)), eps)
-    y = ops.take(ops.reshape(blocks, ops.shape(taken)), np.flatnonzero(inside), axis=-1)
+    y = ops.take(ops.reshape(blocks, ops.shape(taken)), places, axis=-1)
     return affine(ops.where(ops.isnan(x), x, y), gain=gain, shift=shift)
 
 

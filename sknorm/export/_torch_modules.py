@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from sknorm import maps
-from sknorm.export._exported import Exported
+from sknorm.export._exported import Exported, blocks_of
 
 # TorchScript reads annotations of classes, and then takes no buffer that is None; so they are for type checkers alone.
 
@@ -135,15 +135,6 @@ class RowNorm(Step):
         if self.shift is not None:
             y = y + self.shift
         return y
-
-
-def blocks_of(ends: Any) -> tuple[Any, Any]:
-    """Return the columns of every block, as rows that are filled up with the number of columns; and where each is."""
-    widths = np.diff(ends, prepend=0)
-    columns = np.full((len(ends), widths.max()), ends[-1], np.int64)
-    inside = np.arange(widths.max()) < widths[:, np.newaxis]
-    columns[inside] = np.arange(ends[-1])
-    return columns, np.flatnonzero(inside)
 
 
 def normalized(x: Tensor, eps: float) -> Tensor:
